@@ -1,0 +1,26 @@
+"""Training and held-out sets: arrays from files, bundled real images, and laws with a known density.
+
+A data set is an array of shape ``(n_samples, *event)`` with its value range and a fingerprint of its content.
+It may lie on disk as a memory map; whoever reads it does so in chunks of rows.
+"""
+
+from mnemoscope.data.arrays import as_array, row_chunks
+from mnemoscope.data.dataset import Dataset, as_dataset
+from mnemoscope.data.files import load, load_digits
+from mnemoscope.data.images import ImageLayout, image_layout
+from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
+
+__all__ = [
+    "Dataset",
+    "Gaussian",
+    "GaussianMixture",
+    "ImageLayout",
+    "Law",
+    "LinearManifold",
+    "as_array",
+    "as_dataset",
+    "image_layout",
+    "load",
+    "load_digits",
+    "row_chunks",
+]

@@ -1,0 +1,113 @@
+"""One small data object: an array, its value range, its fingerprint."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite
+from mnemoscope.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Items of one shape, checked once when they enter.
+
+    Attributes:
+        array: shape ``(n_samples, *event)``, any real dtype; possibly a read-only memory map.
+        name: what errors and reports call it, usually the path it came from.
+        value_range: the values that black and white (or the extremes) stand for, in the array's own units. Left
+            out, it is (0, 255) for 8-bit data, (0, 1) for booleans, and the observed extremes otherwise.
+
+    Raises:
+        InputError: no items, items without a value, a dtype that is not real, NaN or Inf (with the item's index),
+            or an empty value range.
+    """
+
+    array: Array
+    name: str = "data"
+    value_range: tuple[float, float] = field(default=None)  # type: ignore[assignment]  # filled in below
+
+    def __post_init__(self) -> None:
+        array = self.array
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{self.name}: needs real numbers, got dtype {array.dtype}")
+        if array.ndim < 2:
+            raise InputError(f"{self.name}: needs shape (n_samples, *event), got {array.shape}")
+        if array.size == 0:
+            raise InputError(f"{self.name}: is empty, shape {array.shape}")
+        observed = check_finite(array, self.name)
+        if self.value_range is None:
+            by_dtype = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
+            object.__setattr__(self, "value_range", by_dtype.get(array.dtype.str, observed))
+        low, high = self.value_range
+        if not low <= high:
+            raise InputError(f"{self.name}: value range must go from low to high, got ({low}, {high})")
+
+    def __len__(self) -> int:
+        return self.n_samples
+
+    @property
+    def n_samples(self) -> int:
+        """Number of items."""
+        return int(self.array.shape[0])
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one item."""
+        return tuple(self.array.shape[1:])
+
+    @property
+    def dim(self) -> int:
+        """Number of values in one item."""
+        return int(np.prod(self.event_shape))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of dtype, shape and content: the same data has the same fingerprint wherever it came from."""
+        digest = hashlib.sha256(f"{self.array.dtype.str} {self.array.shape}".encode())
+        step = max(1, 2**24 // max(1, self.array[0].nbytes))
+        for start in range(0, self.n_samples, step):
+            digest.update(np.ascontiguousarray(self.array[start : start + step]).data)
+        return digest.hexdigest()
+
+    def take(self, indices: Array, name: str | None = None) -> "Dataset":
+        """The items at ``indices``, in that order, with the same value range."""
+        return Dataset(self.array[indices], name or self.name, self.value_range)
+
+    def split(self, n_holdout: int, seed: int) -> tuple["Dataset", "Dataset"]:
+        """A random split into training and held-out items, the same for the same seed.
+
+        Raises:
+            InputError: n_holdout leaves one of the two sides empty.
+        """
+        if not 0 < n_holdout < self.n_samples:
+            raise InputError(f"{self.name}: cannot hold out {n_holdout} of {self.n_samples} items")
+        order = np.random.default_rng(seed).permutation(self.n_samples)
+        holdout, train = np.sort(order[:n_holdout]), np.sort(order[n_holdout:])
+        return self.take(train, f"{self.name} (training split)"), self.take(holdout, f"{self.name} (held-out split)")
+
+    def to_model(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """All items as a tensor with the value range mapped to [−1, 1], the scale on which networks are trained."""
+        low, high = self._extent()
+        return torch.from_numpy(np.asarray(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
+
+    def from_model(self, items: Tensor) -> Array:
+        """The inverse of ``to_model`` for new items: back to this set's value range, as float32."""
+        low, high = self._extent()
+        restored = (items.detach().cpu().double() + 1) * (high - low) / 2 + low
+        return restored.to(torch.float32).numpy()
+
+    def _extent(self) -> tuple[float, float]:
+        low, high = self.value_range
+        if low == high:
+            raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
+        return low, high
+
+
+def as_dataset(values: "Dataset | ArrayLike", name: str) -> Dataset:
+    """A Dataset from an array or tensor; a Dataset passes through."""
+    return values if isinstance(values, Dataset) else Dataset(as_array(values), name)
