@@ -1,7 +1,7 @@
 """One small data object: an array, its value range, its fingerprint."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,8 @@ from torch import Tensor
 
 from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite
 from mnemoscope.errors import InputError
+
+_FROM_DATA = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class Dataset:
 
     array: Array
     name: str = "data"
-    value_range: tuple[float, float] = field(default=None)  # type: ignore[assignment]  # filled in below
+    value_range: tuple[float, float] = _FROM_DATA
 
     def __post_init__(self) -> None:
         array = self.array
@@ -40,7 +42,7 @@ class Dataset:
         if array.size == 0:
             raise InputError(f"{self.name}: is empty, shape {array.shape}")
         observed = check_finite(array, self.name)
-        if self.value_range is None:
+        if self.value_range is _FROM_DATA:
             by_dtype = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
             object.__setattr__(self, "value_range", by_dtype.get(array.dtype.str, observed))
         low, high = self.value_range

@@ -88,9 +88,7 @@ class GaussianMixture(Law):
         posterior = torch.softmax(log_joint, dim=1)
         return -torch.einsum("bk,kij,bkj->bi", posterior, self._basis, whitened / variances)
 
-    def _log_components(
-        self, x: Tensor, alpha: Tensor | float, sigma: Tensor | float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _log_components(self, x: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
         """Log w_k N(x; …), shape (batch, k); residuals in each eigenbasis and their variances, (batch, k, dim)."""
         alpha, sigma = (torch.as_tensor(c, dtype=x.dtype).reshape(-1, 1, 1) for c in (alpha, sigma))
         variances = alpha**2 * self._eigenvalues + sigma**2
