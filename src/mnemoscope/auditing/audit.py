@@ -15,11 +15,11 @@ from mnemoscope.auditing.checks import comparable, exact_duplicates
 from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.auditing.intervals import Rate, samples_needed
 from mnemoscope.auditing.measures import MEASURES, Geometry, Measure, make_measure
+from mnemoscope.auditing.nearest import Nearest, TrainingIndex
 from mnemoscope.auditing.report import Duplicates, MeasureResult, Report
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import Array, ArrayLike
 from mnemoscope.errors import InputError
-from mnemoscope.neighbours import Neighbours, nearest_neighbours
 
 _DIMENSION_POINTS = 1000
 _DIMENSION_NEIGHBOURS = 20
@@ -37,7 +37,7 @@ def audit(
 ) -> Report:
     """Audit generated samples for copies of training items.
 
-    Identical training items count as one: d1 and d2 are distances to the two nearest *distinct* items.
+    Identical and nearly identical training items count as one: d2 is taken across clusters of near-duplicates.
 
     Args:
         generated: shape ``(n, *event)``, on the scale of ``train``.
@@ -64,19 +64,19 @@ def audit(
     _need(generated.n_samples, resolution, generated.name, "generated samples")
 
     rng = np.random.default_rng(seed)
-    search = _Search(train.array, duplicates.mask, progress)
-    found = search.of(samples, 2)
+    index = TrainingIndex(train.array, duplicates.mask, progress)
+    found = index.nearest(samples)
     if holdout is None:
-        rows = rng.permutation(np.flatnonzero(~duplicates.mask))[: max(generated.n_samples, _DIMENSION_POINTS)]
         if n_distinct < 3:
             raise InputError(f"{train.name}: a null without held-out data needs at least 3 distinct training items")
+        rows = _some(index.distinct, max(generated.n_samples, _DIMENSION_POINTS), rng)
         _need(len(rows), resolution, train.name, "training items for a null without held-out data")
-        null, null_source = search.of_own(rows, 2), "leave-one-out on the training set"
+        null, null_source = index.nearest_other(rows), "leave-one-out on the training set"
     else:
         holdout = as_dataset(holdout, "holdout")
         held_out = comparable(holdout, train, "the held-out set")
         _need(holdout.n_samples, resolution, holdout.name, "held-out items")
-        null, null_source = search.of(held_out, 2), "held-out set"
+        null, null_source = index.nearest(held_out), "held-out set"
 
     geometry = Geometry(train.dim, train.value_range[1] - train.value_range[0])
     results = [_apply(measure, geometry, found, null, null_source) for measure in chosen]
@@ -84,32 +84,13 @@ def audit(
         generated=generated,
         train=train,
         holdout=holdout,
-        neighbours=found,
-        null_neighbours=null,
+        nearest=found,
+        null_nearest=null,
         results=tuple(results),
         duplicates=duplicates,
-        intrinsic_dimension=_dimension(search, duplicates.mask, rng),
+        intrinsic_dimension=_dimension(index, rng),
         provenance={"version": __version__, "seed": seed, "resolution": resolution},
     )
-
-
-class _Search:
-    """Nearest distinct training items."""
-
-    def __init__(self, train: Array, ignore: Array, progress: bool) -> None:
-        self.train, self.progress = train, progress
-        self.ignore = ignore if ignore.any() else None
-
-    def of(self, items: Array, k: int) -> Neighbours:
-        """The neighbours of items from elsewhere."""
-        return nearest_neighbours(items, self.train, k, ignore=self.ignore, progress=self.progress)
-
-    def of_own(self, rows: Array, k: int) -> Neighbours:
-        """The neighbours of training items among the others."""
-        items = self.train[np.sort(rows)]
-        return nearest_neighbours(
-            items, self.train, k, ignore=self.ignore, exclude=np.sort(rows), progress=self.progress
-        )
 
 
 def _choose(measures: Sequence[str | Measure]) -> list[Measure]:
@@ -126,9 +107,7 @@ def _need(n: int, resolution: float, name: str, what: str) -> None:
         )
 
 
-def _apply(
-    measure: Measure, geometry: Geometry, found: Neighbours, null: Neighbours, null_source: str
-) -> MeasureResult:
+def _apply(measure: Measure, geometry: Geometry, found: Nearest, null: Nearest, null_source: str) -> MeasureResult:
     flags = measure.flags(found.distances, geometry)
     null_flags = measure.flags(null.distances, geometry)
     return MeasureResult(
@@ -142,7 +121,11 @@ def _apply(
     )
 
 
-def _dimension(search: _Search, duplicate: Array, rng: np.random.Generator) -> float | None:
-    rows = rng.permutation(np.flatnonzero(~duplicate))
-    k = min(_DIMENSION_NEIGHBOURS, len(rows) - 1)
-    return intrinsic_dimension(search.of_own(rows[:_DIMENSION_POINTS], k).distances)
+def _dimension(index: TrainingIndex, rng: np.random.Generator) -> float | None:
+    k = min(_DIMENSION_NEIGHBOURS, len(index.distinct) - 1)
+    return intrinsic_dimension(index.distances_within(_some(index.distinct, _DIMENSION_POINTS, rng), k))
+
+
+def _some(rows: Array, n: int, rng: np.random.Generator) -> Array:
+    """At most n of the rows, in order."""
+    return np.sort(rng.permutation(rows)[:n])

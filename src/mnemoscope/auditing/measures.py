@@ -1,4 +1,4 @@
-"""Rules that call a sample a copy, from its distances d1 ≤ d2 to the two nearest distinct training items.
+"""Rules that call a sample a copy, from its distances d1 ≤ d2 to the nearest training item and the nearest other one.
 
 Each rule has a known failure (``limits``), which every report repeats.
 """
@@ -50,7 +50,7 @@ class DistanceRatio:
     name: ClassVar[str] = "distance-ratio"
     limits: ClassVar[str] = (
         "distance-ratio: in data of low intrinsic dimension d it flags honest samples at a rate of about 3^-d; "
-        "it does not see flipped, shifted or cropped copies, nor copies of an item that has near-duplicates in train"
+        "it does not see flipped, shifted or cropped copies, nor of an item with over 5 near-duplicates in train"
     )
 
     def __post_init__(self) -> None:
@@ -60,11 +60,11 @@ class DistanceRatio:
     def flags(self, distances: Float[np.ndarray, "samples 2"], geometry: Geometry) -> Bool[np.ndarray, " samples"]:  # noqa: ARG002
         """Which samples are called copies."""
         first, second = distances.T
-        return (first == 0) | (first < self.threshold * second)
+        return np.asarray((first == 0) | (first < self.threshold * second))
 
     def rule(self, geometry: Geometry) -> str:  # noqa: ARG002
         """The rule in words."""
-        return f"distance to the nearest training item < {self.threshold:.3g} × distance to the second nearest"
+        return f"distance to the nearest training item < {self.threshold:.3g} × distance to the nearest other one"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class AbsoluteDistance:
 
     def flags(self, distances: Float[np.ndarray, "samples 2"], geometry: Geometry) -> Bool[np.ndarray, " samples"]:
         """Which samples are called copies."""
-        return np.less(distances[:, 0], self._cutoff(geometry))
+        return np.asarray(distances[:, 0] < self._cutoff(geometry))
 
     def rule(self, geometry: Geometry) -> str:
         """The rule in words."""

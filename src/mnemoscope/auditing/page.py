@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from mnemoscope.auditing.report import Report
-from mnemoscope.pages import FIGURE_COLOURS, image_uri, new_figure, render, svg
+from mnemoscope.pages import FIGURE_COLOURS, INK, image_uri, new_figure, render, svg
 
 _GALLERY = 24
 _BINS = 50
@@ -24,7 +24,7 @@ def audit_section(report: Report) -> dict[str, Any]:
 
 def distance_histogram(report: Report) -> Markup:
     """Distances to the nearest training item: generated samples against the null, as densities on shared bins."""
-    generated, null = report.neighbours.distances[:, 0], report.null_neighbours.distances[:, 0]
+    generated, null = report.nearest.distances[:, 0], report.null_nearest.distances[:, 0]
     edges = np.linspace(0, max(generated.max(), null.max()) or 1.0, _BINS + 1).tolist()
     figure, axes = new_figure()
     blue, vermilion = FIGURE_COLOURS[:2]
@@ -32,7 +32,7 @@ def distance_histogram(report: Report) -> Markup:
     axes.hist(generated, edges, density=True, histtype="step", linewidth=2, color=vermilion, label="generated")
     axes.set_xlabel("distance to the nearest training item")
     axes.set_ylabel("density")
-    axes.legend(frameon=False, labelcolor="#010203")
+    axes.legend(frameon=False, labelcolor=INK)
     return svg(figure, "Histogram of the distance to the nearest training item, generated samples against the null")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from mnemoscope.auditing.intervals import Rate, difference_interval
+from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.data import Dataset
-from mnemoscope.neighbours import Neighbours
 from mnemoscope.output import write_json, write_text
 from mnemoscope.pages.render import interval, percent
 
@@ -105,8 +105,8 @@ class Report:
     """The result of ``audit``.
 
     Attributes:
-        neighbours: for each generated item, the two nearest distinct training items.
-        null_neighbours: the same for each item of the null.
+        nearest: the nearest training item of each generated item, with d1 and d2.
+        null_nearest: the same for each item of the null.
         results: one for each measure; the first decides the verdict.
         intrinsic_dimension: of the training set, estimated; None where it cannot be.
     """
@@ -114,8 +114,8 @@ class Report:
     generated: Dataset
     train: Dataset
     holdout: Dataset | None
-    neighbours: Neighbours
-    null_neighbours: Neighbours
+    nearest: Nearest
+    null_nearest: Nearest
     results: tuple[MeasureResult, ...]
     duplicates: Duplicates
     intrinsic_dimension: float | None
@@ -169,7 +169,7 @@ class Report:
                 f"{self.duplicates.items} training items are identical to another, in {self.duplicates.clusters} "
                 f"clusters: each cluster counts as one item"
             )
-        if self.holdout is not None and (same := int((self.null_neighbours.distances[:, 0] == 0).sum())):
+        if self.holdout is not None and (same := int((self.null_nearest.distances[:, 0] == 0).sum())):
             found.append(
                 f"{same} held-out items are identical to training items: the null is too high, and copies hide in it"
             )
@@ -231,10 +231,10 @@ class Report:
         write_text(path, audit_page(self))
 
     def _pairs(self, chosen: Bool[np.ndarray, " generated"]) -> list[Flagged]:
-        distances, indices = self.neighbours.distances, self.neighbours.indices
+        distances, indices = self.nearest.distances, self.nearest.indices
         order = np.argsort(distances[:, 0], kind="stable")
         order = order[chosen[order]]
-        return [Flagged(int(i), int(indices[i, 0]), float(distances[i, 0]), _ratio(*distances[i])) for i in order]
+        return [Flagged(int(i), int(indices[i]), float(distances[i, 0]), _ratio(*distances[i])) for i in order]
 
 
 def _ratio(first: float, second: float) -> float:

@@ -94,20 +94,16 @@ class Dataset:
 
     def to_model(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """All items as a tensor with the value range mapped to [−1, 1], the scale on which networks are trained."""
-        low, high = self._extent()
-        return torch.from_numpy(np.asarray(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
-
-    def from_model(self, items: Tensor) -> Array:
-        """The inverse of ``to_model`` for new items: back to this set's value range, as float32."""
-        low, high = self._extent()
-        restored = (items.detach().cpu().double() + 1) * (high - low) / 2 + low
-        return restored.to(torch.float32).numpy()
-
-    def _extent(self) -> tuple[float, float]:
         low, high = self.value_range
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
-        return low, high
+        return torch.from_numpy(np.asarray(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
+
+
+def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:
+    """The inverse of ``Dataset.to_model`` for new items: from [−1, 1] to the value range, as float32."""
+    low, high = value_range
+    return ((items.detach().cpu().double() + 1) * (high - low) / 2 + low).to(torch.float32).numpy()
 
 
 def as_dataset(values: "Dataset | ArrayLike", name: str) -> Dataset:

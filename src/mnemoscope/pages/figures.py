@@ -16,7 +16,8 @@ from mnemoscope.data.arrays import Array
 FIGURE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe & Ito's palette: readable by the colour-blind, and on light and dark ground alike."""
 
-_INK = "#010203"
+INK = "#010203"
+"""Stands for the page's own text colour: draw in it, and ``svg`` turns it into the page's ink."""
 
 
 def new_figure(width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
@@ -27,10 +28,10 @@ def new_figure(width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
     axes.patch.set_alpha(0)
     axes.set_prop_cycle(color=FIGURE_COLOURS)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_INK)
-    axes.tick_params(colors=_INK)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.tick_params(colors=INK)
     for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
-        text.set_color(_INK)
+        text.set_color(INK)
     return figure, axes
 
 
@@ -39,7 +40,7 @@ def svg(figure: Figure, description: str) -> Markup:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawing = buffer.getvalue()
-    drawing = drawing[drawing.index("<svg") :].replace(_INK, "currentColor")
+    drawing = drawing[drawing.index("<svg") :].replace(INK, "currentColor")
     drawing = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", drawing, count=1)
     drawing = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1 width="100%"', drawing, count=1)
     label = Markup('<svg role="img" aria-label="{}"').format(description)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
@@ -16,8 +15,7 @@ from mnemoscope.sampling.grids import ratio_grid
 from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
 from mnemoscope.scores.base import Score, ScoreFunction
 
-Solver: TypeAlias = Literal["ode", "adaptive", "sde"]
-SOLVERS: tuple[str, ...] = get_args(Solver)
+SOLVERS = ("ode", "adaptive", "sde")
 
 
 @torch.no_grad()
@@ -27,7 +25,7 @@ def sample(
     n: int,
     *,
     generator: torch.Generator,
-    solver: Solver = "ode",
+    solver: str = "ode",
     n_steps: int = 64,
     tolerance: float = 1e-5,
     denoise: bool = True,

@@ -28,7 +28,7 @@ from mnemoscope.training.checkpoint import TrainingState, latest_checkpoint, loa
 from mnemoscope.training.draws import Draws
 from mnemoscope.training.spec import TrainingSpec
 
-Watcher = Callable[[NetworkScore, int], None]
+Watcher = Callable[[NetworkScore, int], object]
 """Called with the averaged score and the number of steps done."""
 
 
