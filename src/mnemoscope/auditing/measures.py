@@ -3,8 +3,9 @@
 Each rule has a known failure (``limits``), which every report repeats.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,23 +21,23 @@ class Geometry:
     span: float
 
 
-class Measure(Protocol):
+class Measure(ABC):
     """A rule on the two nearest distances, shape ``(samples, 2)``."""
 
     name: ClassVar[str]
     limits: ClassVar[str]
 
+    @abstractmethod
     def flags(self, distances: Float[np.ndarray, "samples 2"], geometry: Geometry) -> Bool[np.ndarray, " samples"]:
         """Which samples are called copies."""
-        ...
 
+    @abstractmethod
     def rule(self, geometry: Geometry) -> str:
         """The rule in words, with its numbers."""
-        ...
 
 
 @dataclass(frozen=True)
-class DistanceRatio:
+class DistanceRatio(Measure):
     """d1/d2 below a threshold, 1/3 (Yoon et al. 2023; Gu et al. 2023; Bonnaire et al. 2025).
 
     An exact copy, d1 = 0, is always flagged, also where d2 = 0.
@@ -68,7 +69,7 @@ class DistanceRatio:
 
 
 @dataclass(frozen=True)
-class AbsoluteDistance:
+class AbsoluteDistance(Measure):
     """Root-mean-square difference to the nearest training item below a share of the value range.
 
     Baptista et al. (2025) use a plain distance of 1e-2 on data of unit scale; relative to the range and per value the
@@ -105,9 +106,8 @@ class AbsoluteDistance:
         return self.tolerance * geometry.span * float(np.sqrt(geometry.dim))
 
 
-MEASURES: dict[str, type[DistanceRatio] | type[AbsoluteDistance]] = {
-    measure.name: measure for measure in (DistanceRatio, AbsoluteDistance)
-}
+MEASURES: dict[str, type[Measure]] = {measure.name: measure for measure in (DistanceRatio, AbsoluteDistance)}
+"""The measures by name, in the order in which an audit reports them."""
 
 
 def make_measure(name: str) -> Measure:

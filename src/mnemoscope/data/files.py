@@ -57,8 +57,8 @@ def save_array(path: str | Path, array: Array) -> None:
     """
     target = Path(path)
     writers: dict[str, Callable[[BinaryIO], object]] = {
-        ".npy": lambda file: np.save(file, array),
-        ".npz": lambda file: np.savez_compressed(file, images=array),
+        ".npy": lambda file: np.save(file, array, allow_pickle=False),
+        ".npz": lambda file: np.savez_compressed(file, images=array, allow_pickle=False),
         ".safetensors": lambda file: file.write(serialize_safetensors({"images": array})),
     }
     if target.suffix not in writers:
@@ -102,7 +102,8 @@ def _load_npy(path: Path) -> Array:
 
 def _load_npz(path: Path, key: str | None) -> Array:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, since NumPy leaves a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return np.asarray(arrays[_pick(path, arrays.files, key)])
     except InputError:
         raise
@@ -111,7 +112,7 @@ def _load_npz(path: Path, key: str | None) -> Array:
 
 
 def _why_not_numpy(error: Exception) -> str:
-    if "pickle" in str(error).lower():
+    if "pickle" in str(error) or "Python objects" in str(error):
         return "holds pickled Python objects, which are never loaded; save a plain numeric array instead"
     return f"is damaged or truncated ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
 

@@ -65,7 +65,9 @@ class GaussianMixture(Law):
         eigenvalues, self._basis = torch.linalg.eigh(covariances)
         if float(eigenvalues.min()) < -1e-6 * float(eigenvalues.abs().max()):
             raise InputError(f"covariances must be positive semi-definite, got eigenvalue {float(eigenvalues.min())}")
-        self._eigenvalues = eigenvalues.clamp(min=0)
+        # What rounding leaves of a null direction is no variance.
+        threshold = self.dim * torch.finfo(eigenvalues.dtype).eps * eigenvalues.amax(dim=1, keepdim=True)
+        self._eigenvalues = torch.where(eigenvalues > threshold, eigenvalues, 0)
 
     def sample(self, n_samples: int, generator: torch.Generator) -> Float[Tensor, "n_samples dim"]:
         """Independent draws."""
