@@ -8,7 +8,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.processes import Process
 
 
-def ratio_grid(process: Process, n_steps: int, rho: float = 7.0) -> Float[Tensor, " n_steps+1"]:
+def ratio_grid(process: Process, n_steps: int, rho: float = 7.0) -> Float[Tensor, " {n_steps}+1"]:
     """Noise-to-signal ratios from r(t_max) down to r(t_min), evenly spaced in r^{1/ρ} (Karras et al. 2022, eq. 5).
 
     ρ = 7 is their choice; ρ = 1 is uniform in r. In double precision.
