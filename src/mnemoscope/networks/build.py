@@ -33,7 +33,6 @@ class NetworkSpec:
     options: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "event_shape", tuple(self.event_shape))
         if self.name not in _NETWORKS:
             raise InputError(f"unknown network {self.name!r}: choose one of {', '.join(_NETWORKS)}")
         known = [name for name in inspect.signature(_NETWORKS[self.name]).parameters if name != "event_shape"]

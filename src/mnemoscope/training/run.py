@@ -83,7 +83,8 @@ def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
     if checkpoint is None or not checkpoint.is_dir():
         raise InputError(f"{path}: has no finished checkpoint{'' if step is None else f' of step {step}'}")
     process = make_process(**description["process"])
-    spec = NetworkSpec(**description["network"])
+    asked = description["network"]
+    spec = NetworkSpec(asked["name"], tuple(asked["event_shape"]), asked["options"])
     network = build_network(spec, seed=0)
     load_average(checkpoint, network)
     low, high = description["data"]["value_range"]
