@@ -15,6 +15,8 @@ _MANY_VALUES = 16
 def comparable(items: Dataset, train: Dataset, what: str) -> Array:
     """The array of ``items`` in the event shape of ``train``; axes of size one do not matter.
 
+    Sets with one declared value range are taken at their word; otherwise what their items typically span must agree.
+
     Raises:
         InputError: event shapes that differ, or value ranges so different that one set must be on another scale.
     """
@@ -22,7 +24,7 @@ def comparable(items: Dataset, train: Dataset, what: str) -> Array:
         raise InputError(
             f"{items.name}: {what} has event shape {items.event_shape}, but {train.name} has {train.event_shape}"
         )
-    if train.dim >= _MANY_VALUES:
+    if items.value_range != train.value_range and train.dim >= _MANY_VALUES:
         _check_ranges(items, train, what)
     return items.array.reshape(items.n_samples, *train.event_shape)
 

@@ -101,9 +101,13 @@ class Dataset:
 
 
 def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:
-    """The inverse of ``Dataset.to_model`` for new items: from [−1, 1] to the value range, as float32."""
+    """The inverse of ``Dataset.to_model`` for new items: from [−1, 1] to the value range, as float32.
+
+    Pictures (items with more than one axis) are clipped to the range, as image files are.
+    """
     low, high = value_range
-    return ((items.detach().cpu().double() + 1) * (high - low) / 2 + low).to(torch.float32).numpy()
+    restored = (items.detach().cpu().double() + 1) * (high - low) / 2 + low
+    return (restored.clamp(low, high) if items.ndim > 2 else restored).to(torch.float32).numpy()
 
 
 def as_dataset(values: "Dataset | ArrayLike", name: str) -> Dataset:

@@ -166,7 +166,7 @@ class _Lab:
         """Sample a model, audit the samples against its own training set, and compare with what theory says."""
         generator = torch.Generator().manual_seed(self.spec.seed)
         samples = sample(score, _PROCESS, self.spec.n_samples, generator=generator, n_steps=20, progress=self.progress)
-        generated = Dataset(from_model(samples, train.value_range), f"samples of '{name}'")
+        generated = Dataset(from_model(samples, train.value_range), f"samples of '{name}'", train.value_range)
         report = audit(generated, train, holdout=self.holdout, seed=self.spec.seed)
         expected, holds = expectation(report)
         return ModelResult(name, description, expected, holds, report, history)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mnemoscope.auditing import MeasureResult, audit
+from mnemoscope.data import Dataset, as_array, as_dataset
 from mnemoscope.processes import Process
 from mnemoscope.sampling import sample
 from mnemoscope.scores import ScoreFunction
@@ -43,7 +44,7 @@ class MemorizationMonitor:
         n_steps: int = 20,
         seed: int = 0,
     ) -> None:
-        self.train, self.holdout, self.process = train, holdout, process
+        self.train, self.holdout, self.process = as_dataset(train, "train"), as_dataset(holdout, "holdout"), process
         self.n_samples, self.n_steps, self.seed = n_samples, n_steps, seed
         self.records: list[MonitorRecord] = []
 
@@ -56,8 +57,10 @@ class MemorizationMonitor:
             self.n_samples,
             generator=generator,
             n_steps=self.n_steps,
-            event_shape=tuple(self.train.shape[1:]),
+            event_shape=self.train.event_shape,
         )
-        report = audit(samples, self.train, holdout=self.holdout, measures=["distance-ratio"])
+        # Samples of an untrained model leave the data's range: they are on its scale all the same.
+        generated = Dataset(as_array(samples), f"samples at step {step}", self.train.value_range)
+        report = audit(generated, self.train, holdout=self.holdout, measures=["distance-ratio"])
         self.records.append(MonitorRecord(step, report.results[0]))
         return self.records[-1]

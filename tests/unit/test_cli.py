@@ -1,0 +1,161 @@
+"""The command line as users meet it: exit codes, one line on stderr, results on stdout, nothing half-written."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnemoscope import cli
+from mnemoscope.data import load, load_digits
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mnemoscope", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    train, holdout = load_digits().split(500, seed=0)
+    rng = np.random.default_rng(0)
+    arrays = {
+        "train": train.array,
+        "holdout": holdout.array[:250],
+        "honest": holdout.array[250:],
+        "copies": (train.array[:100] + rng.normal(0, 0.1, (100, 8, 8))).astype(np.float32),
+        "scaled": holdout.array[:100] / 16,
+        "colour": np.zeros((100, 8, 8, 3), dtype=np.uint8),
+        "few": holdout.array[:10],
+        "empty": train.array[:0],
+        "broken": np.full((100, 8, 8), np.nan),
+    }
+    paths = {name: tmp_path / f"{name}.npy" for name in arrays}
+    for name, array in arrays.items():
+        np.save(paths[name], array)
+    return paths
+
+
+def test_audit_of_copies(run: Run, files: dict[str, Path], tmp_path: Path) -> None:
+    code, out, _ = run("audit", files["copies"], files["train"], "--holdout", files["holdout"], "--out", tmp_path / "a")
+    assert code == 0
+    assert "This model memorizes: 100 %" in " ".join(out.split())
+    assert "report.html" in out
+    assert {p.name for p in (tmp_path / "a").iterdir()} == {"report.html", "report.json"}
+
+
+def test_audit_json_is_one_object_and_seeded(run: Run, files: dict[str, Path]) -> None:
+    command = ("audit", files["honest"], files["train"], "--json", "--measure", "absolute-distance", "--seed", "4")
+    code, out, _ = run(*command)
+    report = json.loads(out)
+    assert code == 0
+    assert list(report["measures"]) == ["absolute-distance"]
+    assert report == json.loads(Path("mnemoscope-audit/report.json").read_text(encoding="utf-8"))
+    assert run(*command)[1] == out
+
+
+def test_train_and_sample(run: Run, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", load_digits().array[:40])
+    train = ("train", "x.npy", "--out", "run", "--network", "mlp", "--width", "8", "--batch-size", "4", "--steps")
+    code, out, err = run(*train, "3")
+    assert (code, "run: run" in out) == (0, True), err
+    assert run(*train, "3")[0] == 2
+    assert run(*train, "5", "--resume")[0] == 0
+    code, out, err = run("sample", "run", "--n", "6", "--out", "s.npz", "--n-steps", "4", "--seed", "2")
+    assert (code, err.count("Traceback")) == (0, 0)
+    samples = load(tmp_path / "s.npz").array
+    assert samples.shape == (6, 8, 8)
+    about = json.loads((tmp_path / "s.npz.json").read_text(encoding="utf-8"))
+    assert about["spec"]["seed"] == 2
+    assert about["model"]["step"] == 5
+    assert len(about["model"]["data"]["fingerprint"]) == 64
+
+
+@pytest.mark.parametrize("solver", ["ode", "adaptive", "sde"])
+def test_sampling_the_empirical_score_returns_training_items(run: Run, tmp_path: Path, solver: str) -> None:
+    code, _, err = run("sample", "empirical:digits", "--n", "40", "--out", "s.npy", "--solver", solver)
+    assert code == 0, err
+    code, out, _ = run("audit", "s.npy", "digits", "--json")
+    assert code == 0
+    assert json.loads(out)["measures"]["distance-ratio"]["fraction"] == 1
+    assert np.load(tmp_path / "s.npy").dtype == np.float32
+
+
+BAD = {
+    "missing": (["audit", "nowhere.npy", "{train}"], "nowhere.npy"),
+    "empty": (["audit", "{empty}", "{train}"], "empty.npy"),
+    "nan": (["audit", "{broken}", "{train}"], "item 0 holds NaN"),
+    "shape": (["audit", "{colour}", "{train}"], "(8, 8, 3)"),
+    "range": (["audit", "{scaled}", "{train}"], "one value range"),
+    "few generated": (["audit", "{few}", "{train}"], "36 are needed"),
+    "few held out": (["audit", "{honest}", "{train}", "--holdout", "{few}"], "few.npy: 10 held-out items"),
+    "measure": (["audit", "{honest}", "{train}", "--measure", "ssim"], "ssim"),
+    "unwritable": (["audit", "{honest}", "{train}", "--out", "{train}"], "train.npy"),
+    "option": (["audit", "{honest}", "{train}", "--colour"], "--colour"),
+    "argument": (["audit", "{honest}"], "train"),
+    "command": (["juggle"], "juggle"),
+    "number": (["sample", "empirical:digits", "--n", "many", "--out", "s.npy"], "--n"),
+    "network": (["train", "digits", "--out", "r", "--network", "gan"], "gan"),
+    "draws": (["train", "digits", "--out", "r", "--noise-draws", "some"], "noise_draws"),
+    "draws value": (["train", "digits", "--out", "r", "--noise-draws", "0"], "noise_draws"),
+    "rate": (["train", "digits", "--out", "r", "--learning-rate", "-1"], "learning_rate"),
+    "optimizer": (["train", "digits", "--out", "r", "--optimizer", "lion"], "lion"),
+    "process": (["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--process", "levy"], "levy"),
+    "solver": (["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--solver", "euler"], "euler"),
+    "count": (["sample", "empirical:digits", "--n", "0", "--out", "s.npy"], "n and batch_size"),
+    "suffix": (["sample", "empirical:digits", "--n", "4", "--out", "s.gif", "--n-steps", "2"], ".gif"),
+    "no run": (["sample", "{folder}", "--n", "4", "--out", "s.npy"], "holds no training run"),
+    "no folder": (["sample", "empirical:digits", "--n", "4", "--out", "no/s.npy", "--n-steps", "2"], "no/s.npy"),
+    "seed": (["audit", "{honest}", "{train}", "--seed", "-1"], "seed"),
+    "demo": (["demo", "--out", "{train}"], "train.npy"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_exit_code_two(run: Run, files: dict[str, Path], case: str, tmp_path: Path) -> None:
+    arguments, culprit = BAD[case]
+    before = sorted(tmp_path.iterdir())
+    code, out, err = run(*(a.format(**files, folder=tmp_path) for a in arguments))
+    assert code == 2
+    assert out == ""
+    lines = [line for line in err.splitlines() if "━" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("mnemoscope: ")
+    assert culprit in lines[0]
+    left = [path for path in tmp_path.iterdir() if path not in before]
+    assert not [file for folder in left for file in [folder, *folder.rglob("*")] if file.is_file()]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(run: Run, files: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    code, _, err = run("audit", files["honest"], files["train"], "--out", tmp_path / "locked")
+    assert (code, "locked" in err) == (2, True)
+
+
+def test_help_lists_the_commands() -> None:
+    command = [sys.executable, "-m", "mnemoscope", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for name in ("demo", "audit", "train", "sample"):
+        assert name in shown
+
+
+def test_defects_keep_their_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemoscope.data.load", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("audit", "digits", "digits")
