@@ -1,0 +1,28 @@
+"""All benchmarks in one table: ``python -m benchmarks [MODULE ...]``."""
+
+import importlib
+import os
+import platform
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+MODULES = ("core",)
+
+
+def main() -> None:
+    console = Console()
+    console.print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    table = Table("what", "value", "promised", "holds")
+    for name in sys.argv[1:] or MODULES:
+        for line in importlib.import_module(f"benchmarks.{name}").rows():
+            promised = "" if line["promised"] is None else f"{line['promised']:g}"
+            table.add_row(line["name"], f"{line['value']:.4g}", promised, "yes" if line["holds"] else "MISSED")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Neighbours, scores and sampling beside their floors and beside what people would write first.
+
+    python -m benchmarks.core
+
+The floor of both fast paths is matrix products: X Yᵀ for neighbours, X Yᵀ and W Y for the score.
+"""
+
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from benchmarks.timing import images, row, seconds
+from mnemoscope.data import Gaussian
+from mnemoscope.neighbours import nearest_neighbours
+from mnemoscope.processes import EDM
+from mnemoscope.sampling import sample
+from mnemoscope.scores import EmpiricalScore, LawScore
+
+N_NEIGHBOUR_QUERIES = 2000
+N_SCORE_QUERIES = 512
+
+
+def neighbour_rows() -> list[dict[str, object]]:
+    train, test = images()
+    test = test[:N_NEIGHBOUR_QUERIES]
+    x, y = (torch.from_numpy(a.copy()).reshape(len(a), -1).float() for a in (test, train))
+    ours = seconds(lambda: nearest_neighbours(test, train, 6))
+    product = seconds(lambda: x @ y.mT)
+    brute = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(y.double().numpy())
+    reference = seconds(lambda: brute.kneighbors(x.double().numpy()), repeats=1)
+    return [
+        row("6 neighbours of 2,000 in 60,000 × 784, exact (s)", ours),
+        row("… over the bare product X Yᵀ in float32", ours / product),
+        row("… over scikit-learn's brute force in float64", ours / reference),
+    ]
+
+
+def score_rows() -> list[dict[str, object]]:
+    train, test = images()
+    y = torch.from_numpy(train.copy()).reshape(len(train), -1).float() / 255
+    x = torch.from_numpy(test[:N_SCORE_QUERIES].copy()).reshape(N_SCORE_QUERIES, -1).float() / 255
+    score = EmpiricalScore(y, EDM())
+    weights = torch.rand(N_SCORE_QUERIES, len(y))
+
+    def plain() -> torch.Tensor:
+        return torch.softmax(-(torch.cdist(x, y) ** 2) / 2, dim=1) @ y
+
+    ours = seconds(lambda: score.denoiser(x, 1.0))
+    floor = seconds(lambda: (x @ y.mT, weights @ y))
+    return [
+        row("empirical denoiser, 512 queries, 60,000 × 784, double inside (s)", ours),
+        row("… over the two bare products in float32", ours / floor),
+        row("… over softmax(−cdist²/2σ²) Y in float32", ours / seconds(plain)),
+    ]
+
+
+def sampling_rows() -> list[dict[str, object]]:
+    law = Gaussian(torch.zeros(64, dtype=torch.float64), torch.eye(64, dtype=torch.float64))
+    score, process = LawScore(law, EDM()), EDM()
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1000, 64, generator=generator, dtype=torch.float64)
+    evaluations = seconds(lambda: [score(x, 1.0) for _ in range(129)])
+    loop = seconds(lambda: sample(score, process, 1000, generator=generator, initial=80 * x))
+    return [row("Heun's loop of 64 steps over its 129 bare score evaluations", loop / evaluations)]
+
+
+def rows() -> list[dict[str, object]]:
+    """All rows, in order."""
+    return neighbour_rows() + score_rows() + sampling_rows()
