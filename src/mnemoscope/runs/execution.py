@@ -1,0 +1,211 @@
+"""Where trials are computed: in this process, in local processes, or on a Dask cluster.
+
+``attempt`` is the one task there is. It computes a batch, writes each finished trial itself and answers with a few
+words, so results never travel through the scheduler and a dead driver or worker loses none. A trial's own errors
+are retried, then recorded; an output that cannot be written ends the sweep, because no trial could be kept.
+
+Only a few tasks beyond the cluster's threads are handed out at a time. Dask counts the death of a worker against
+every task it holds, and a trial that keeps killing its workers should not take others down with it.
+"""
+
+import os
+import socket
+import time
+import traceback
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import distributed
+
+from mnemoscope.errors import InputError, MnemoscopeError, OutputError
+from mnemoscope.runs.provenance import provenance
+from mnemoscope.runs.store import Store
+from mnemoscope.runs.trial import Result, Trial, check_result
+
+Batch: TypeAlias = tuple[Trial, ...]
+_Future: TypeAlias = "distributed.Future[list[Outcome]]"
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What the numerical libraries read, once, when they are imported."""
+
+_TICK = 1.0
+"""Seconds between looks at whether the cluster has grown."""
+
+_CONNECT_TIMEOUT = 10
+"""Seconds that a scheduler has to answer."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one trial: ``error`` is None if it is in the store."""
+
+    key: str
+    error: str | None = None
+
+
+def attempt(batch: Batch, root: Path, retries: int) -> list[Outcome]:
+    """Compute a batch and write what it gives: first together, then, if that fails, one by one.
+
+    Raises:
+        OutputError: a result cannot be written, or this machine does not see ``root``.
+    """
+    store = Store(root)
+    if not (root / "sweep.json").exists():
+        raise OutputError(f"{root}: {socket.gethostname()} does not see it: workers need a shared directory")
+    missing = tuple(trial for trial in batch if not store.has(trial.key))  # a worker may have died half-way
+    if len(missing) > 1:
+        outcomes = _try(missing, store)
+        if all(outcome.error is None for outcome in outcomes):
+            return [Outcome(trial.key) for trial in batch]
+    alone = (_try((trial,), store, 1 + retries)[0] for trial in missing)
+    errors = {outcome.key: outcome.error for outcome in alone}
+    return [Outcome(trial.key, errors.get(trial.key)) for trial in batch]
+
+
+def _try(trials: Batch, store: Store, attempts: int = 1) -> list[Outcome]:
+    for count in range(1, attempts + 1):
+        start = time.perf_counter()
+        try:
+            results: Sequence[Result] = trials[0].run_batch(trials) if len(trials) > 1 else [trials[0].run()]
+            checked = [check_result(trial, result) for trial, result in zip(trials, results, strict=True)]
+        except Exception as error:
+            failed, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            continue
+        seconds = (time.perf_counter() - start) / len(trials)
+        for trial, variables in zip(trials, checked, strict=True):
+            store.write(trial, variables, provenance(seconds, count))
+        return [Outcome(trial.key) for trial in trials]
+    if len(trials) == 1:
+        store.write_failure(trials[0], failed, trace, provenance(time.perf_counter() - start, attempts))
+    return [Outcome(trial.key, failed) for trial in trials]
+
+
+def execute(batches: Sequence[Batch], root: Path, retries: int, scheduler: str | None) -> Generator[Outcome]:
+    """Compute batches wherever ``scheduler`` says; outcomes come as they are ready, in any order.
+
+    Args:
+        batches: what to compute.
+        root: the store's directory, the same path on every machine.
+        retries: how often a trial that fails is tried again.
+        scheduler: None for this process, ``local:N`` for N processes here, or a Dask scheduler's address.
+
+    Raises:
+        InputError: the scheduler cannot be had, or has no GPU for trials that need one.
+        OutputError: a result cannot be written.
+    """
+    if scheduler is None:
+        for batch in batches:
+            yield from attempt(batch, root, retries)
+        return
+    gpu_share = max(trial.gpu_share for batch in batches for trial in batch)
+    with _connect(scheduler, gpu_share) as client:
+        yield from _hand_out(client, batches, root, retries)
+
+
+def _hand_out(client: distributed.Client, batches: Sequence[Batch], root: Path, retries: int) -> Iterator[Outcome]:
+    waiting = deque(batches)
+    running: dict[_Future, Batch] = {}
+    try:
+        while waiting or running:
+            room = 2 * max(1, sum(client.nthreads().values())) - len(running)
+            for batch in [waiting.popleft() for _ in range(min(room, len(waiting)))]:
+                share = max(trial.gpu_share for trial in batch)
+                resources = {"GPU": share} if share else None
+                future = client.submit(attempt, batch, root, retries, pure=False, resources=resources)
+                running[future] = batch
+            try:
+                done = distributed.wait(list(running), timeout=_TICK, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                continue
+            for future in done:
+                yield from _collect(future, running.pop(future), Store(root))
+    finally:
+        client.cancel(list(running))
+
+
+def _collect(future: _Future, batch: Batch, store: Store) -> list[Outcome]:
+    if future.status == "finished":
+        outcomes: list[Outcome] = future.result()
+        return outcomes
+    error = future.exception() if future.status == "error" else None
+    if not isinstance(error, distributed.KilledWorker):
+        raise error or MnemoscopeError("the Dask scheduler is gone; finished trials are kept, run again to go on")
+    # The trial ended its worker (memory, a crash in native code) as often as Dask lets it.
+    for trial in (missing := [trial for trial in batch if not store.has(trial.key)]):
+        store.write_failure(trial, "its workers died", str(error), provenance(0.0, error.allowed_failures + 1))
+    return [Outcome(trial.key, "its workers died" if trial in missing else None) for trial in batch]
+
+
+@contextmanager
+def _connect(scheduler: str, gpu_share: float) -> Iterator[distributed.Client]:
+    if scheduler.startswith("local:"):
+        count = scheduler.removeprefix("local:")
+        if not count.isdecimal() or int(count) < 1:
+            raise InputError(f"scheduler: local:N needs a number of processes N >= 1, got {scheduler!r}")
+        with _local_cluster(int(count), gpu_share) as cluster, distributed.Client(cluster) as client:
+            yield client
+        return
+    if "://" not in scheduler:
+        raise InputError(f"scheduler: needs local:N or an address such as tcp://HOST:PORT, got {scheduler!r}")
+    try:
+        client = distributed.Client(scheduler, timeout=_CONNECT_TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise InputError(f"scheduler: no Dask scheduler answers at {scheduler}: {error}") from None
+    with client:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        if gpu_share and workers and not any(worker["resources"].get("GPU") for worker in workers):
+            raise InputError(f'scheduler: no worker at {scheduler} was started with --resources "GPU=1"')
+        yield client
+
+
+@contextmanager
+def _local_cluster(n_workers: int, gpu_share: float) -> Iterator[distributed.LocalCluster]:
+    """Worker processes that share the cores evenly; for GPU trials one for each device, at most ``n_workers``."""
+    devices = _visible_devices()[:n_workers] if gpu_share else []
+    if gpu_share and not devices:
+        raise InputError("scheduler: these trials need a GPU and this machine shows none")
+    n_workers = len(devices) or n_workers
+    threads = str(max(1, len(os.sched_getaffinity(0)) // n_workers))
+    with (
+        _environment(dict.fromkeys(THREAD_VARIABLES, threads)),
+        distributed.LocalCluster(
+            n_workers=0,
+            threads_per_worker=int(1 / gpu_share) if gpu_share else 1,
+            memory_limit=1.0 / n_workers,
+            dashboard_address=None,
+            resources={"GPU": 1.0} if gpu_share else None,
+        ) as cluster,
+    ):
+        worker = cluster.new_spec
+        for i in range(n_workers):
+            env = {"CUDA_VISIBLE_DEVICES": devices[i]} if devices else {}
+            cluster.worker_spec[i] = {**worker, "options": {**worker["options"], "env": env}}
+        cluster.scale(n_workers)
+        cluster.wait_for_workers(n_workers)
+        yield cluster
+
+
+def _visible_devices() -> list[str]:
+    import torch  # only sweeps on GPUs need it here
+
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return names.split(",") if names else [str(i) for i in range(torch.cuda.device_count())]
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables that new processes start with: a worker may import its libraries before Dask sets any."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
