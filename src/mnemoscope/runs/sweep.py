@@ -16,7 +16,7 @@ from mnemoscope.runs.execution import Batch, Outcome, execute
 from mnemoscope.runs.store import CorruptRecordError, Failure, Store
 from mnemoscope.runs.trial import Trial, batches
 
-_REFRESH_SECONDS = 30.0
+_REFRESH_SECONDS = 10.0
 _REFRESH_SHARE = 0.05
 """results.zarr is refreshed every so many seconds, and less often where that would take more than this share of
 the time."""
@@ -134,6 +134,7 @@ def _run(
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
     ):
         task = bar.add_task("", total=len(trials), completed=done)
+        store.refresh(trials)  # from here on there is a table to read
         refresh_at = time.monotonic() + _REFRESH_SECONDS
         for outcome in outcomes:
             done, failed = done + (outcome.error is None), failed + (outcome.error is not None)
