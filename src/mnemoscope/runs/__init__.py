@@ -19,7 +19,7 @@ call goes on where the files end.
 from mnemoscope.runs.files import write_atomic
 from mnemoscope.runs.provenance import code_version
 from mnemoscope.runs.store import CorruptRecordError, Failure, Record, Store
-from mnemoscope.runs.sweep import Sweep, check_trials, sweep
+from mnemoscope.runs.sweeps import Sweep, check_trials, sweep
 from mnemoscope.runs.trial import Result, Trial, grid
 
 __all__ = [

@@ -9,6 +9,7 @@ every task it holds, and a trial that keeps killing its workers should not take 
 """
 
 import os
+import re
 import socket
 import time
 import traceback
@@ -91,7 +92,7 @@ def execute(batches: Sequence[Batch], root: Path, retries: int, scheduler: str |
         batches: what to compute.
         root: the store's directory, the same path on every machine.
         retries: how often a trial that fails is tried again.
-        scheduler: None for this process, ``local:N`` for N processes here, or a Dask scheduler's address.
+        scheduler: as ``check_scheduler`` passed it.
 
     Raises:
         InputError: the scheduler cannot be had, or has no GPU for trials that need one.
@@ -104,6 +105,16 @@ def execute(batches: Sequence[Batch], root: Path, retries: int, scheduler: str |
     gpu_share = max(trial.gpu_share for batch in batches for trial in batch)
     with _connect(scheduler, gpu_share) as client:
         yield from _hand_out(client, batches, root, retries)
+
+
+def check_scheduler(scheduler: str | None) -> None:
+    """Refuse what cannot name a scheduler, before anything is done.
+
+    Raises:
+        InputError: neither None, ``local:N`` with N >= 1, nor an address.
+    """
+    if scheduler is not None and not re.fullmatch(r"local:0*[1-9]\d*|\w+://.+", scheduler):
+        raise InputError(f"scheduler: needs local:N with N >= 1, or an address like tcp://HOST:PORT, got {scheduler!r}")
 
 
 def _hand_out(client: distributed.Client, batches: Sequence[Batch], root: Path, retries: int) -> Iterator[Outcome]:
@@ -143,14 +154,10 @@ def _collect(future: _Future, batch: Batch, store: Store) -> list[Outcome]:
 @contextmanager
 def _connect(scheduler: str, gpu_share: float) -> Iterator[distributed.Client]:
     if scheduler.startswith("local:"):
-        count = scheduler.removeprefix("local:")
-        if not count.isdecimal() or int(count) < 1:
-            raise InputError(f"scheduler: local:N needs a number of processes N >= 1, got {scheduler!r}")
-        with _local_cluster(int(count), gpu_share) as cluster, distributed.Client(cluster) as client:
+        n_workers = int(scheduler.removeprefix("local:"))
+        with _local_cluster(n_workers, gpu_share) as cluster, distributed.Client(cluster) as client:
             yield client
         return
-    if "://" not in scheduler:
-        raise InputError(f"scheduler: needs local:N or an address such as tcp://HOST:PORT, got {scheduler!r}")
     try:
         client = distributed.Client(scheduler, timeout=_CONNECT_TIMEOUT)
     except (OSError, ValueError) as error:

@@ -72,10 +72,14 @@ class Claim:
             "statement": self.statement,
             "source": self.source,
             "published": self.published,
-            "measured": float(self.measured) if math.isfinite(self.measured) else None,
-            "tolerance": list(self.tolerance) if isinstance(self.tolerance, tuple) else self.tolerance,
+            "measured": _finite(self.measured),
+            "tolerance": [*map(_finite, self.accepted)] if isinstance(self.tolerance, tuple) else self.tolerance,
             "holds": self.holds,
         }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mnemoscope.errors import InputError, OutputError
-from mnemoscope.runs.execution import Batch, Outcome, execute
+from mnemoscope.runs.execution import Batch, Outcome, check_scheduler, execute
 from mnemoscope.runs.store import CorruptRecordError, Failure, Store
 from mnemoscope.runs.trial import Trial, batches
 
@@ -69,6 +69,7 @@ def sweep(
         OutputError: ``out`` cannot be written (full, read-only); what is stored stays readable.
     """
     trials = check_trials(trials)
+    check_scheduler(scheduler)
     if retries < 0:
         raise InputError(f"retries: must be at least 0, got {retries}")
     store = Store(Path(out).absolute())
