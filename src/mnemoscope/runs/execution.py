@@ -15,7 +15,8 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -122,47 +123,68 @@ def _hand_out(client: distributed.Client, batches: Sequence[Batch], root: Path, 
     running: dict[_Future, Batch] = {}
     try:
         while waiting or running:
-            room = 2 * max(1, sum(client.nthreads().values())) - len(running)
-            for batch in [waiting.popleft() for _ in range(min(room, len(waiting)))]:
-                share = max(trial.gpu_share for trial in batch)
-                resources = {"GPU": share} if share else None
-                future = client.submit(attempt, batch, root, retries, pure=False, resources=resources)
-                running[future] = batch
-            try:
-                done = distributed.wait(list(running), timeout=_TICK, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
-                continue
+            with _scheduler_errors():
+                room = 2 * max(1, sum(client.nthreads().values())) - len(running)
+                for batch in [waiting.popleft() for _ in range(min(room, len(waiting)))]:
+                    share = max(trial.gpu_share for trial in batch)
+                    resources = {"GPU": share} if share else None
+                    future = client.submit(attempt, batch, root, retries, pure=False, resources=resources)
+                    running[future] = batch
+                done = _first_done(list(running))
             for future in done:
-                yield from _collect(future, running.pop(future), Store(root))
+                with _scheduler_errors():
+                    error = future.exception()
+                batch = running.pop(future)
+                if error is None:
+                    yield from future.result()
+                elif isinstance(error, distributed.KilledWorker):
+                    yield from _record_deaths(batch, Store(root), error)
+                else:
+                    raise error
     finally:
-        client.cancel(list(running))
+        if client.status == "running":
+            client.cancel(list(running))
 
 
-def _collect(future: _Future, batch: Batch, store: Store) -> list[Outcome]:
-    if future.status == "finished":
-        outcomes: list[Outcome] = future.result()
-        return outcomes
-    error = future.exception() if future.status == "error" else None
-    if not isinstance(error, distributed.KilledWorker):
-        raise error or MnemoscopeError("the Dask scheduler is gone; finished trials are kept, run again to go on")
-    # The trial ended its worker (memory, a crash in native code) as often as Dask lets it.
-    for trial in (missing := [trial for trial in batch if not store.has(trial.key)]):
-        store.write_failure(trial, "its workers died", str(error), provenance(0.0, error.allowed_failures + 1))
-    return [Outcome(trial.key, "its workers died" if trial in missing else None) for trial in batch]
+def _first_done(futures: list[_Future]) -> set[_Future]:
+    try:
+        done: set[_Future] = distributed.wait(futures, timeout=_TICK, return_when="FIRST_COMPLETED").done
+        return done
+    except TimeoutError:
+        return set()
+
+
+@contextmanager
+def _scheduler_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        raise MnemoscopeError("the Dask scheduler is gone; finished trials are kept, run again to go on") from error
+
+
+def _record_deaths(batch: Batch, store: Store, error: distributed.KilledWorker) -> list[Outcome]:
+    """A trial that ended its worker (memory, a crash in native code) as often as Dask lets it."""
+    outcomes = []
+    for trial in batch:
+        died = None if store.has(trial.key) else "its workers died"
+        if died:
+            store.write_failure(trial, died, str(error), provenance(0.0, error.allowed_failures + 1))
+        outcomes.append(Outcome(trial.key, died))
+    return outcomes
 
 
 @contextmanager
 def _connect(scheduler: str, gpu_share: float) -> Iterator[distributed.Client]:
     if scheduler.startswith("local:"):
         n_workers = int(scheduler.removeprefix("local:"))
-        with _local_cluster(n_workers, gpu_share) as cluster, distributed.Client(cluster) as client:
+        with _local_cluster(n_workers, gpu_share) as cluster, closing(distributed.Client(cluster)) as client:
             yield client
         return
     try:
         client = distributed.Client(scheduler, timeout=_CONNECT_TIMEOUT)
     except (OSError, ValueError) as error:
         raise InputError(f"scheduler: no Dask scheduler answers at {scheduler}: {error}") from None
-    with client:
+    with closing(client):
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         if gpu_share and workers and not any(worker["resources"].get("GPU") for worker in workers):
             raise InputError(f'scheduler: no worker at {scheduler} was started with --resources "GPU=1"')
@@ -183,7 +205,8 @@ def _local_cluster(n_workers: int, gpu_share: float) -> Iterator[distributed.Loc
             n_workers=0,
             threads_per_worker=int(1 / gpu_share) if gpu_share else 1,
             memory_limit=1.0 / n_workers,
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port: two sweeps on one machine must not meet
+            scheduler_kwargs={"dashboard": False},
             resources={"GPU": 1.0} if gpu_share else None,
         ) as cluster,
     ):

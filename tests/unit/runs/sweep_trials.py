@@ -80,7 +80,13 @@ class Bulky(Trial):
 
 
 class Deadly(Trial):
+    """Seed 2 kills its worker. Dask hands out trials with a GPU share eagerly, unlike others."""
+
     seed: int
+
+    @property
+    def gpu_share(self) -> float:
+        return 1.0
 
     def run(self) -> Result:
         if self.seed == 2:
@@ -102,7 +108,7 @@ class OnDevice(Trial):
         start = time.time()
         time.sleep(0.1)
         return {
-            "threads": int(os.environ["OMP_NUM_THREADS"]),
+            "threads": int(os.environ.get("OMP_NUM_THREADS", "0")),
             "device": int(os.environ.get("CUDA_VISIBLE_DEVICES") or -1),
             "start": start,
             "end": time.time(),

@@ -38,6 +38,11 @@ def test_bad_specs_are_refused_by_the_name_of_the_field(fields: dict[str, Any], 
     assert "\n" not in str(caught.value)
 
 
+def test_nan_is_refused_where_the_field_has_no_range() -> None:
+    with pytest.raises(InputError, match=r"^Batched: scale: .*NaN"):
+        Batched(scale=math.nan, seed=0)
+
+
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(InputError, match=r"bias: .*got 2; seed: .*got -1; sed: .*"):
         Coin(bias=2, seed=-1, sed=0)  # type: ignore[call-arg]

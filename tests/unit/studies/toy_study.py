@@ -47,8 +47,8 @@ class Toy(Study):
     def plots(self, results: xr.Dataset) -> Sequence[Plot]:
         def draw(figure: Figure) -> None:
             axes = figure.add_subplot(xlabel="n", ylabel="variance")
-            axes.loglog(results.n_samples, results["mean"].var("seed"), label="measured")
-            axes.loglog(results.n_samples, 1 / results.n_samples, label="1/n")
+            axes.plot(results.n_samples, results["mean"].var("seed"), label="measured")
+            axes.plot(results.n_samples, 1 / results.n_samples, label="1/n")
             axes.legend()
 
         return [Plot("variance", "Variance of the mean against n", draw)]
