@@ -4,8 +4,8 @@
 words, so results never travel through the scheduler and a dead driver or worker loses none. A trial's own errors
 are retried, then recorded; an output that cannot be written ends the sweep, because no trial could be kept.
 
-Only a few tasks beyond the cluster's threads are handed out at a time. Dask counts the death of a worker against
-every task it holds, and a trial that keeps killing its workers should not take others down with it.
+Only two tasks for each of the cluster's threads are handed out at a time: that keeps the workers busy and the
+scheduler small, and Dask counts the death of a worker against every task it holds.
 """
 
 import os

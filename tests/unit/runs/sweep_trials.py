@@ -80,13 +80,7 @@ class Bulky(Trial):
 
 
 class Deadly(Trial):
-    """Seed 2 kills its worker. Dask hands out trials with a GPU share eagerly, unlike others."""
-
     seed: int
-
-    @property
-    def gpu_share(self) -> float:
-        return 1.0
 
     def run(self) -> Result:
         if self.seed == 2:

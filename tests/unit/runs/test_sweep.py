@@ -213,13 +213,13 @@ def test_a_damaged_table_is_noticed_and_made_again(tmp_path: Path, ledger: Ledge
 def test_two_drivers_on_one_store(tmp_path: Path, ledger: Ledger) -> None:
     # The first driver is another process; a driver that is gone leaves no lock behind.
     script = (
-        "import sys, time; from pathlib import Path; from mnemoscope.runs import Store\n"
-        "with Store(Path(sys.argv[1])).lock(): print('locked', flush=True); time.sleep(60)"
+        "import sys; from pathlib import Path; from mnemoscope.runs import Store\n"
+        "with Store(Path(sys.argv[1])).lock(): print('locked', flush=True); sys.stdin.read()"
     )
     trials = grid(Logged, n_samples=2, seed=range(3))
     sweep(trials[:1], tmp_path)
     command = [sys.executable, "-c", script, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "locked\n"
         with pytest.raises(InputError, match=rf"another sweep is writing here \(process {first.pid} on "):
