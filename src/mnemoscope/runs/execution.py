@@ -29,7 +29,7 @@ from mnemoscope.runs.store import Store
 from mnemoscope.runs.trial import Result, Trial, check_result
 
 Batch: TypeAlias = tuple[Trial, ...]
-_Future: TypeAlias = "distributed.Future[list[Outcome]]"
+_Future: TypeAlias = "distributed.Future[list[Outcome] | OutputError]"
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What the numerical libraries read, once, when they are imported."""
@@ -128,22 +128,31 @@ def _hand_out(client: distributed.Client, batches: Sequence[Batch], root: Path, 
                 for batch in [waiting.popleft() for _ in range(min(room, len(waiting)))]:
                     share = max(trial.gpu_share for trial in batch)
                     resources = {"GPU": share} if share else None
-                    future = client.submit(attempt, batch, root, retries, pure=False, resources=resources)
+                    future = client.submit(_answer, batch, root, retries, pure=False, resources=resources)
                     running[future] = batch
                 done = _first_done(list(running))
             for future in done:
                 with _scheduler_errors():
                     error = future.exception()
+                    answer = future.result() if error is None else error
                 batch = running.pop(future)
-                if error is None:
-                    yield from future.result()
-                elif isinstance(error, distributed.KilledWorker):
-                    yield from _record_deaths(batch, Store(root), error)
+                if isinstance(answer, distributed.KilledWorker):
+                    yield from _record_deaths(batch, Store(root), answer)
+                elif isinstance(answer, BaseException):
+                    raise answer
                 else:
-                    raise error
+                    yield from answer
     finally:
         if client.status == "running":
             client.cancel(list(running))
+
+
+def _answer(batch: Batch, root: Path, retries: int) -> list[Outcome] | OutputError:
+    """``attempt`` on a worker, where Dask would log an error with its traceback before the driver sees it."""
+    try:
+        return attempt(batch, root, retries)
+    except OutputError as error:
+        return error
 
 
 def _first_done(futures: list[_Future]) -> set[_Future]:

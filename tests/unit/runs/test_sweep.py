@@ -113,7 +113,10 @@ def test_a_bad_trial_does_not_take_its_batch_along(tmp_path: Path, ledger: Ledge
 
 @pytest.mark.parametrize("scheduler", [None, "local:1"])
 def test_a_full_disk_is_an_error_at_once(
-    scheduler: str | None, tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+    scheduler: str | None,
+    tmp_path: Path,
+    full_disk: Callable[[int], AbstractContextManager[None]],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     trials = [Bulky(seed=0), Bulky(seed=1), Bulky(seed=2, n_values=50_000), Bulky(seed=3), Bulky(seed=4)]
     out = tmp_path / "out"
@@ -123,6 +126,7 @@ def test_a_full_disk_is_an_error_at_once(
     ):
         sweep(trials, out, scheduler=scheduler)
     assert "\n" not in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err
     table = Store(out).table(trials)
     assert table.finished.values[:3].tolist() == [True, True, False]
     assert table["values"].values[1, :10].tolist() == [1.0] * 10
