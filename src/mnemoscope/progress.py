@@ -1,6 +1,7 @@
 """Progress bars for long work: on stderr, and only where a caller asked for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -9,14 +10,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Item = TypeVar("Item")
 
 
-def track(items: Iterable[Item], description: str, *, total: int | None = None, enabled: bool = True) -> Iterator[Item]:
-    """Iterate over ``items`` under a progress bar with a count and an estimate of the time left.
-
-    ``total`` is needed where ``items`` has no length.
-    """
+@contextmanager
+def progress_bar(description: str, total: int, *, enabled: bool = True) -> Iterator[Callable[[], None]]:
+    """A bar with a count and an estimate of the time left; what it yields advances it by one."""
     if not enabled:
-        yield from items
+        yield lambda: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield from bar.track(items, description=description, total=total)
+        task = bar.add_task(description, total=total)
+        yield lambda: bar.advance(task)
+
+
+def track(items: Sequence[Item], description: str, *, enabled: bool = True) -> Iterator[Item]:
+    """Iterate over ``items`` under a progress bar."""
+    with progress_bar(description, len(items), enabled=enabled) as advance:
+        for item in items:
+            yield item
+            advance()

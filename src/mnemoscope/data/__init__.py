@@ -5,8 +5,8 @@ It may lie on disk as a memory map; whoever reads it does so in chunks of rows.
 """
 
 from mnemoscope.data.arrays import as_array, row_chunks
-from mnemoscope.data.dataset import Dataset, as_dataset
-from mnemoscope.data.files import load, load_digits
+from mnemoscope.data.dataset import Dataset, as_dataset, from_model
+from mnemoscope.data.files import load, load_digits, save_array
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
 
@@ -19,8 +19,10 @@ __all__ = [
     "LinearManifold",
     "as_array",
     "as_dataset",
+    "from_model",
     "image_layout",
     "load",
     "load_digits",
     "row_chunks",
+    "save_array",
 ]

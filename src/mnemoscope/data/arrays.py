@@ -26,7 +26,10 @@ def as_array(values: ArrayLike) -> Array:
 
 
 def row_chunks(
-    values: ArrayLike, rows: int | None = None, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+    values: ArrayLike,
+    rows: int | None = None,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> Iterator[tuple[slice, Tensor]]:
     """Chunks of flattened rows, each with its slice: tensors of shape ``(rows, dim)`` in ``dtype`` on ``device``.
 

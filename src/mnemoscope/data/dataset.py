@@ -1,7 +1,7 @@
 """One small data object: an array, its value range, its fingerprint."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,8 @@ from torch import Tensor
 
 from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite
 from mnemoscope.errors import InputError
+
+_FROM_DATA = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class Dataset:
 
     array: Array
     name: str = "data"
-    value_range: tuple[float, float] = field(default=None)  # type: ignore[assignment]  # filled in below
+    value_range: tuple[float, float] = _FROM_DATA
 
     def __post_init__(self) -> None:
         array = self.array
@@ -40,7 +42,7 @@ class Dataset:
         if array.size == 0:
             raise InputError(f"{self.name}: is empty, shape {array.shape}")
         observed = check_finite(array, self.name)
-        if self.value_range is None:
+        if self.value_range is _FROM_DATA:
             by_dtype = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
             object.__setattr__(self, "value_range", by_dtype.get(array.dtype.str, observed))
         low, high = self.value_range
@@ -92,20 +94,16 @@ class Dataset:
 
     def to_model(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """All items as a tensor with the value range mapped to [−1, 1], the scale on which networks are trained."""
-        low, high = self._extent()
-        return torch.from_numpy(np.asarray(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
-
-    def from_model(self, items: Tensor) -> Array:
-        """The inverse of ``to_model`` for new items: back to this set's value range, as float32."""
-        low, high = self._extent()
-        restored = (items.detach().cpu().double() + 1) * (high - low) / 2 + low
-        return restored.to(torch.float32).numpy()
-
-    def _extent(self) -> tuple[float, float]:
         low, high = self.value_range
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
-        return low, high
+        return torch.from_numpy(np.asarray(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
+
+
+def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:
+    """The inverse of ``Dataset.to_model`` for new items: from [−1, 1] to the value range, as float32."""
+    low, high = value_range
+    return ((items.detach().cpu().double() + 1) * (high - low) / 2 + low).to(torch.float32).numpy()
 
 
 def as_dataset(values: "Dataset | ArrayLike", name: str) -> Dataset:

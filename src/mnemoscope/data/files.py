@@ -4,16 +4,19 @@ import gzip
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize_safetensors
 
 from mnemoscope.data.arrays import Array, as_array
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.images import load_image_folder
 from mnemoscope.errors import InputError
+from mnemoscope.output import atomic_file
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _KEYED = (".npz", ".safetensors")
@@ -43,6 +46,25 @@ def load(source: str | Path, *, progress: bool = False) -> Dataset:
     except PermissionError:
         raise InputError(f"{path}: permission denied") from None
     return Dataset(array, str(source))
+
+
+def save_array(path: str | Path, array: Array) -> None:
+    """Write an array atomically as ``.npy``, ``.npz`` (named ``images``) or ``.safetensors`` (the same).
+
+    Raises:
+        InputError: another suffix.
+        OutputError: the file cannot be written.
+    """
+    target = Path(path)
+    writers: dict[str, Callable[[BinaryIO], object]] = {
+        ".npy": lambda file: np.save(file, array, allow_pickle=False),
+        ".npz": lambda file: np.savez_compressed(file, images=array, allow_pickle=False),
+        ".safetensors": lambda file: file.write(serialize_safetensors({"images": array})),
+    }
+    if target.suffix not in writers:
+        raise InputError(f"{path}: can write {', '.join(writers)}, not {target.suffix or 'a name without a suffix'}")
+    with atomic_file(target) as temporary, temporary.open("wb") as file:
+        writers[target.suffix](file)
 
 
 def load_digits() -> Dataset:
@@ -80,7 +102,8 @@ def _load_npy(path: Path) -> Array:
 
 def _load_npz(path: Path, key: str | None) -> Array:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, since NumPy leaves a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return np.asarray(arrays[_pick(path, arrays.files, key)])
     except InputError:
         raise
@@ -89,7 +112,7 @@ def _load_npz(path: Path, key: str | None) -> Array:
 
 
 def _why_not_numpy(error: Exception) -> str:
-    if "pickle" in str(error).lower():
+    if "pickle" in str(error) or "Python objects" in str(error):
         return "holds pickled Python objects, which are never loaded; save a plain numeric array instead"
     return f"is damaged or truncated ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
 

@@ -65,7 +65,9 @@ class GaussianMixture(Law):
         eigenvalues, self._basis = torch.linalg.eigh(covariances)
         if float(eigenvalues.min()) < -1e-6 * float(eigenvalues.abs().max()):
             raise InputError(f"covariances must be positive semi-definite, got eigenvalue {float(eigenvalues.min())}")
-        self._eigenvalues = eigenvalues.clamp(min=0)
+        # What rounding leaves of a null direction is no variance.
+        threshold = self.dim * torch.finfo(eigenvalues.dtype).eps * eigenvalues.amax(dim=1, keepdim=True)
+        self._eigenvalues = torch.where(eigenvalues > threshold, eigenvalues, 0)
 
     def sample(self, n_samples: int, generator: torch.Generator) -> Float[Tensor, "n_samples dim"]:
         """Independent draws."""
@@ -88,9 +90,7 @@ class GaussianMixture(Law):
         posterior = torch.softmax(log_joint, dim=1)
         return -torch.einsum("bk,kij,bkj->bi", posterior, self._basis, whitened / variances)
 
-    def _log_components(
-        self, x: Tensor, alpha: Tensor | float, sigma: Tensor | float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _log_components(self, x: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
         """Log w_k N(x; …), shape (batch, k); residuals in each eigenbasis and their variances, (batch, k, dim)."""
         alpha, sigma = (torch.as_tensor(c, dtype=x.dtype).reshape(-1, 1, 1) for c in (alpha, sigma))
         variances = alpha**2 * self._eigenvalues + sigma**2

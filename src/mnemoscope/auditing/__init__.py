@@ -1,0 +1,21 @@
+"""Copy tests of generated samples against a held-out null. Sees arrays, never models."""
+
+from mnemoscope.auditing.audit import audit
+from mnemoscope.auditing.intervals import Rate, clopper_pearson, difference_interval
+from mnemoscope.auditing.measures import MEASURES, AbsoluteDistance, DistanceRatio, Measure, make_measure
+from mnemoscope.auditing.report import Flagged, MeasureResult, Report
+
+__all__ = [
+    "MEASURES",
+    "AbsoluteDistance",
+    "DistanceRatio",
+    "Flagged",
+    "Measure",
+    "MeasureResult",
+    "Rate",
+    "Report",
+    "audit",
+    "clopper_pearson",
+    "difference_interval",
+    "make_measure",
+]

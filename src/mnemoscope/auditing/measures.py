@@ -1,0 +1,121 @@
+"""Rules that call a sample a copy, from its distances d1 ≤ d2 to the nearest training item and the nearest other one.
+
+Each rule has a known failure (``limits``), which every report repeats.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mnemoscope.errors import InputError
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What a rule may know of the data: number of values in an item, and the width of the value range."""
+
+    dim: int
+    span: float
+
+
+class Measure(ABC):
+    """A rule on the two nearest distances, shape ``(samples, 2)``."""
+
+    name: ClassVar[str]
+    limits: ClassVar[str]
+
+    @abstractmethod
+    def flags(self, distances: Float[np.ndarray, "samples 2"], geometry: Geometry) -> Bool[np.ndarray, " samples"]:
+        """Which samples are called copies."""
+
+    @abstractmethod
+    def rule(self, geometry: Geometry) -> str:
+        """The rule in words, with its numbers."""
+
+
+@dataclass(frozen=True)
+class DistanceRatio(Measure):
+    """d1/d2 below a threshold, 1/3 (Yoon et al. 2023; Gu et al. 2023; Bonnaire et al. 2025).
+
+    An exact copy, d1 = 0, is always flagged, also where d2 = 0.
+
+    Raises:
+        InputError: a threshold outside (0, 1).
+    """
+
+    threshold: float = 1 / 3
+
+    name: ClassVar[str] = "distance-ratio"
+    limits: ClassVar[str] = (
+        "distance-ratio: in data of low intrinsic dimension d it flags honest samples at a rate of about 3^-d; "
+        "it does not see flipped, shifted or cropped copies, nor of an item with over 5 near-duplicates in train"
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise InputError(f"distance-ratio: the threshold must lie in (0, 1), got {self.threshold}")
+
+    def flags(self, distances: Float[np.ndarray, "samples 2"], geometry: Geometry) -> Bool[np.ndarray, " samples"]:  # noqa: ARG002
+        """Which samples are called copies."""
+        first, second = distances.T
+        return np.asarray((first == 0) | (first < self.threshold * second))
+
+    def rule(self, geometry: Geometry) -> str:  # noqa: ARG002
+        """The rule in words."""
+        return f"distance to the nearest training item < {self.threshold:.3g} × distance to the nearest other one"
+
+
+@dataclass(frozen=True)
+class AbsoluteDistance(Measure):
+    """Root-mean-square difference to the nearest training item below a share of the value range.
+
+    Baptista et al. (2025) use a plain distance of 1e-2 on data of unit scale; relative to the range and per value the
+    rule carries over to other scales and sizes.
+
+    Raises:
+        InputError: a tolerance that is not positive.
+    """
+
+    tolerance: float = 0.02
+
+    name: ClassVar[str] = "absolute-distance"
+    limits: ClassVar[str] = (
+        "absolute-distance: depends on the scale and contrast of the data, and on images with a constant background "
+        "it may flag independent images; it does not see flipped, shifted or cropped copies"
+    )
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise InputError(f"absolute-distance: the tolerance must be positive, got {self.tolerance}")
+
+    def flags(self, distances: Float[np.ndarray, "samples 2"], geometry: Geometry) -> Bool[np.ndarray, " samples"]:
+        """Which samples are called copies."""
+        return np.asarray(distances[:, 0] < self._cutoff(geometry))
+
+    def rule(self, geometry: Geometry) -> str:
+        """The rule in words."""
+        return (
+            f"root-mean-square difference to the nearest training item < {self.tolerance:.3g} of the value range "
+            f"(distance < {self._cutoff(geometry):.4g})"
+        )
+
+    def _cutoff(self, geometry: Geometry) -> float:
+        return self.tolerance * geometry.span * float(np.sqrt(geometry.dim))
+
+
+MEASURES: dict[str, type[Measure]] = {measure.name: measure for measure in (DistanceRatio, AbsoluteDistance)}
+"""The measures by name, in the order in which an audit reports them."""
+
+
+def make_measure(name: str) -> Measure:
+    """The measure of this name with its standard threshold.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if name not in MEASURES:
+        raise InputError(f"unknown measure {name!r}: choose among {', '.join(MEASURES)}")
+    return MEASURES[name]()

@@ -1,0 +1,51 @@
+"""The page of an audit: verdict, measures, distances against the null, closest pairs, warnings and limits."""
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from mnemoscope.auditing.report import Report
+from mnemoscope.pages import FIGURE_COLOURS, INK, image_uri, new_figure, render, svg
+
+_GALLERY = 24
+_BINS = 50
+
+
+def audit_page(report: Report) -> str:
+    """The whole page as HTML."""
+    return render("auditing/report.html.j2", title="mnemoscope audit", **audit_section(report))
+
+
+def audit_section(report: Report) -> dict[str, Any]:
+    """What the template's macros need to show one audit."""
+    return {"report": report, "histogram": distance_histogram(report), "gallery": gallery(report)}
+
+
+def distance_histogram(report: Report) -> Markup:
+    """Distances to the nearest training item: generated samples against the null, as densities on shared bins."""
+    generated, null = report.nearest.distances[:, 0], report.null_nearest.distances[:, 0]
+    edges = np.linspace(0, max(generated.max(), null.max()) or 1.0, _BINS + 1).tolist()
+    figure, axes = new_figure()
+    blue, vermilion = FIGURE_COLOURS[:2]
+    axes.hist(null, edges, density=True, color=blue, alpha=0.45, label=f"null: {report.results[0].null_source}")
+    axes.hist(generated, edges, density=True, histtype="step", linewidth=2, color=vermilion, label="generated")
+    axes.set_xlabel("distance to the nearest training item")
+    axes.set_ylabel("density")
+    axes.legend(frameon=False, labelcolor=INK)
+    return svg(figure, "Histogram of the distance to the nearest training item, generated samples against the null")
+
+
+def gallery(report: Report) -> list[dict[str, Any]]:
+    """The closest generated items, each beside its nearest training item; empty where items are no pictures."""
+    flags = np.logical_or.reduce([result.flags for result in report.results])
+    shape = report.train.event_shape
+    low_high = report.train.value_range
+    shown = []
+    for pair in report.closest[:_GALLERY]:
+        generated = image_uri(report.generated.array[pair.generated].reshape(shape), low_high)
+        train = image_uri(report.train.array[pair.train], low_high)
+        if generated is None or train is None:
+            return []
+        shown.append({"pair": pair, "generated": generated, "train": train, "copy": bool(flags[pair.generated])})
+    return shown

@@ -1,0 +1,53 @@
+"""Networks by name, so that a run can be described in a file and built again."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from mnemoscope.errors import InputError
+from mnemoscope.networks.mlp import MLP
+from mnemoscope.networks.unet import UNet
+
+_NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "mlp": MLP}
+
+
+def network_names() -> list[str]:
+    """The names that a ``NetworkSpec`` may carry."""
+    return list(_NETWORKS)
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network's name, the shape of the items it works on, and its own options.
+
+    Raises:
+        InputError: an unknown name, an option that the network does not have, or one that is not a positive integer.
+    """
+
+    name: str
+    event_shape: tuple[int, ...]
+    options: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "event_shape", tuple(self.event_shape))
+        if self.name not in _NETWORKS:
+            raise InputError(f"unknown network {self.name!r}: choose one of {', '.join(_NETWORKS)}")
+        known = [name for name in inspect.signature(_NETWORKS[self.name]).parameters if name != "event_shape"]
+        for option, value in self.options.items():
+            if option not in known:
+                raise InputError(f"network {self.name!r} has no option {option!r}: it has {', '.join(known)}")
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"network option {option} must be a positive integer, got {value!r}")
+
+
+def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
+    """Build a network with weights drawn from ``seed``; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        # Layers draw their initial weights from torch's global generator: there is no other way to seed them.
+        torch.manual_seed(seed)
+        arguments: dict[str, Any] = dict(spec.options)
+        return _NETWORKS[spec.name](spec.event_shape, **arguments)

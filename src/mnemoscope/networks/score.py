@@ -1,0 +1,51 @@
+"""The score that a trained network defines.
+
+With x̂ = x/√(α² + σ²), ᾱ = α/√(α² + σ²) and σ̄ = σ/√(α² + σ²) the network F predicts the velocity v = ᾱ ε − σ̄ x_0, from
+which every other prediction follows:
+
+    ε̂ = σ̄ x̂ + ᾱ F(x̂, log σ/α),        E[x_0 | x] = ᾱ x̂ − σ̄ F
+
+(Salimans & Ho 2022; the preconditioning of Karras et al. 2022 at unit data scale). Unlike a network that predicts ε
+itself, it need not copy its input at high noise, where an error in ε̂ is magnified by σ/α in the denoiser.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mnemoscope.processes import Process, Time
+from mnemoscope.scores.base import Score
+
+
+def predict_noise(
+    network: nn.Module, process: Process, x: Float[Tensor, "batch *event"], t: Time
+) -> Float[Tensor, "batch *event"]:
+    """ε̂(x, t) of a velocity-predicting network, whatever the noise level."""
+    alpha, sigma = process.coefficients(x, t)
+    scale = torch.sqrt(alpha**2 + sigma**2)
+    noise_level = torch.log(sigma / alpha).reshape(-1).expand(len(x))
+    unit = x / scale
+    noise: Tensor = (sigma * unit + alpha * network(unit, noise_level)) / scale
+    return noise
+
+
+class NetworkScore(Score):
+    """A trained network as a score.
+
+    Args:
+        network: ``forward(x, noise_level)`` predicting the velocity; put in evaluation mode here.
+        process: the process it was trained along.
+        event_shape: shape of one item.
+    """
+
+    def __init__(self, network: nn.Module, process: Process, event_shape: tuple[int, ...]) -> None:
+        self.network, self.process, self.event_shape = network.eval(), process, tuple(event_shape)
+        self.device = next(network.parameters()).device
+
+    def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
+        """The score at x."""
+        return self.process.score_from_noise(self.noise(x, t), t)
+
+    def noise(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
+        """The network's noise prediction at x."""
+        return predict_noise(self.network, self.process, x, t)

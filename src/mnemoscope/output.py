@@ -1,0 +1,80 @@
+"""Results appear whole or not at all: everything is written beside its place and then renamed into it."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mnemoscope.errors import OutputError
+
+
+def output_folder(folder: str | Path) -> Path:
+    """Make a folder for results, or find out now, before any work, that it cannot be written to.
+
+    Raises:
+        OutputError: it cannot be made or written to; the message names it.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write there ({error.strerror})") from None
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its name when the block ends well, and goes when it does not.
+
+    Raises:
+        OutputError: the folder is missing or cannot be written to, or the disk is full; the message names the file.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """The same for a whole folder, which must not exist yet.
+
+    Raises:
+        OutputError: it exists, or it cannot be written; the message names it.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir()
+        yield temporary
+        for written in temporary.iterdir():
+            with written.open("rb") as file:
+                os.fsync(file.fileno())
+        temporary.rename(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON atomically; NaN and infinities, which JSON lacks, are refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

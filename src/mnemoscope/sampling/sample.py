@@ -1,0 +1,134 @@
+"""One loop for any score, any process and every solver."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torchdiffeq import odeint
+
+from mnemoscope.errors import InputError
+from mnemoscope.processes import Process
+from mnemoscope.processes.base import standard_normal
+from mnemoscope.progress import progress_bar
+from mnemoscope.sampling.grids import ratio_grid
+from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
+from mnemoscope.scores.base import Score, ScoreFunction
+
+SOLVERS = ("ode", "adaptive", "sde")
+
+
+@torch.no_grad()
+def sample(
+    score: ScoreFunction,
+    process: Process,
+    n: int,
+    *,
+    generator: torch.Generator,
+    solver: str = "ode",
+    n_steps: int = 64,
+    tolerance: float = 1e-5,
+    denoise: bool = True,
+    event_shape: tuple[int, ...] | None = None,
+    initial: Tensor | None = None,
+    batch_size: int = 1024,
+    progress: bool = False,
+) -> Tensor:
+    """Draw from the model that a score defines, from pure noise at t_max back to t_min.
+
+    Args:
+        score: a ``Score`` or any ``score(x, t)``.
+        process: the forward process it belongs to.
+        n: number of samples.
+        generator: the source of the initial noise and of the SDE's.
+        solver: ``ode``, the probability flow by Heun's rule on a fixed grid (error ∝ n_steps⁻²); ``adaptive``, the
+            same by torchdiffeq's Dormand–Prince 5(4) in log r; ``sde``, the reverse equation by ancestral steps.
+        n_steps: steps of the fixed grid (``ode``, ``sde``).
+        tolerance: relative and absolute tolerance (``adaptive``).
+        denoise: end with the denoiser at t_min, so that no noise of size σ(t_min) is left in the samples.
+        event_shape: shape of one sample; taken from the score where it is a ``Score``.
+        initial: x at t_max, shape ``(n, *event)``, in place of a draw.
+        batch_size: samples computed at once.
+        progress: show a bar.
+
+    Returns:
+        Shape ``(n, *event)``, on the score's device.
+
+    Raises:
+        InputError: n < 1, an unknown solver, no way to tell the event shape, or samples that are not finite.
+    """
+    if n < 1 or batch_size < 1:
+        raise InputError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
+    if solver not in SOLVERS:
+        raise InputError(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
+    if initial is None:
+        initial = _draw_initial(score, process, n, event_shape, generator)
+    elif initial.shape[0] != n:
+        raise InputError(f"initial holds {initial.shape[0]} items, n is {n}")
+
+    grid = ratio_grid(process, n_steps)
+    noise = _noise_in_ratio(score, process)
+    first, last = process.alpha(process.time_of(grid[0])), process.alpha(process.time_of(grid[-1]))
+    batches = torch.split(initial, batch_size)
+    samples = []
+    n_stages = len(batches) * (1 if solver == "adaptive" else n_steps)
+    with progress_bar(f"sampling ({solver})", n_stages, enabled=progress) as advance:
+        for x in batches:
+            if solver == "adaptive":
+                y = _adaptive(noise, x / first, grid, tolerance)
+                advance()
+            else:
+                y = _fixed(noise, x / first, grid, generator if solver == "sde" else None, advance)
+            samples.append(y - grid[-1] * noise(y, grid[-1]) if denoise else last * y)
+    return _check_finite(torch.cat(samples))
+
+
+def _draw_initial(
+    score: ScoreFunction,
+    process: Process,
+    n: int,
+    event_shape: tuple[int, ...] | None,
+    generator: torch.Generator,
+) -> Tensor:
+    if event_shape is None:
+        if not isinstance(score, Score):
+            raise InputError("event_shape is needed where the score is a plain function")
+        event_shape = score.event_shape
+    device = score.device if isinstance(score, Score) else generator.device
+    unit = standard_normal((n, *event_shape), generator).to(device)
+    return process.sigma(process.t_max).to(unit) * unit
+
+
+def _noise_in_ratio(score: ScoreFunction, process: Process) -> Noise:
+    def noise(y: Tensor, r: Tensor) -> Tensor:
+        t = process.time_of(r)
+        return process.noise_from_score(score(process.alpha(t).to(y) * y, t), t)
+
+    return noise
+
+
+def _fixed(
+    noise: Noise, y: Tensor, grid: Tensor, generator: torch.Generator | None, advance: Callable[[], None]
+) -> Tensor:
+    for r, r_next in pairwise(grid):
+        y = heun_step(noise, y, r, r_next) if generator is None else ancestral_step(noise, y, r, r_next, generator)
+        advance()
+    return y
+
+
+def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor:
+    # In log r the equation is smooth over the many decades that r covers.
+    def slope(log_ratio: Tensor, y: Tensor) -> Tensor:
+        r = log_ratio.double().exp()
+        return r.to(y) * noise(y, r)
+
+    ends = grid[[0, -1]].log().to(y.device)
+    path: Tensor = odeint(slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5")
+    return path[-1]
+
+
+def _check_finite(samples: Tensor) -> Tensor:
+    broken = (~torch.isfinite(samples)).flatten(1).any(dim=1).nonzero()
+    if len(broken):
+        raise InputError(f"sample {int(broken[0, 0])} is not finite: the score gives NaN or Inf along its path")
+    return samples

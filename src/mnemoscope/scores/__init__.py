@@ -1,0 +1,11 @@
+"""Scores in closed form: of a data set, of a law, and of a trained network's noise prediction.
+
+A score is any callable ``score(x, t)`` with x of shape ``(batch, *event)``; the classes here also know their process,
+their event shape and their denoiser.
+"""
+
+from mnemoscope.scores.base import Score, ScoreFunction
+from mnemoscope.scores.empirical import EmpiricalScore
+from mnemoscope.scores.law import LawScore
+
+__all__ = ["EmpiricalScore", "LawScore", "Score", "ScoreFunction"]

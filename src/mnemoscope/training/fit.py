@@ -1,0 +1,132 @@
+"""The fit loop of denoising score matching.
+
+    L(θ) = E ‖ε̂_θ(α x_0 + σ ε, t) − ε‖² / d,
+
+is the σ²-weighted distance of the score −ε̂/σ to its conditional target −ε/σ (Vincent 2011; Ho et al. 2020). Its
+minimiser over all functions is the exact score of the empirical law: whoever minimises it perfectly memorizes.
+
+Devices are accelerate's business: under ``accelerate launch`` all processes draw the same batch and each takes its
+slice, so that the number of processes does not change the run beyond rounding.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mnemoscope.errors import InputError
+from mnemoscope.networks import NetworkScore
+from mnemoscope.networks.score import predict_noise
+from mnemoscope.processes import Process, Time
+from mnemoscope.progress import progress_bar
+from mnemoscope.training.checkpoint import TrainingState, latest_checkpoint, load_checkpoint, save_checkpoint
+from mnemoscope.training.draws import Draws
+from mnemoscope.training.spec import TrainingSpec
+
+Watcher = Callable[[NetworkScore, int], object]
+"""Called with the averaged score and the number of steps done."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A trained score.
+
+    Attributes:
+        score: of the averaged weights.
+        losses: the batch loss of every step.
+    """
+
+    score: NetworkScore
+    losses: list[float]
+
+
+def denoising_loss(
+    network: nn.Module, process: Process, x0: Tensor, t: Time, noise: Tensor, weighting: str = "noise"
+) -> Tensor:
+    """Mean of w ‖ε̂(x_t, t) − ε‖²/d over a batch, x_t = α x_0 + σ ε, w = 1 (``noise``) or 1 + σ²/α² (``velocity``)."""
+    error = predict_noise(network, process, process.perturb(x0, t, noise), t) - noise
+    if weighting == "velocity":
+        alpha, sigma = process.coefficients(x0, t)
+        error = error * torch.sqrt(1 + (sigma / alpha) ** 2)
+    return error.square().mean()
+
+
+def fit(
+    network: nn.Module,
+    data: Tensor,
+    process: Process,
+    spec: TrainingSpec,
+    *,
+    checkpoints: Path | None = None,
+    checkpoint_every: int | None = None,
+    watch: Watcher | None = None,
+    watch_every: int = 1000,
+    progress: bool = False,
+) -> FitResult:
+    """Train a noise-predicting network by denoising score matching.
+
+    Args:
+        network: ``forward(x, noise_level)``; trained in place.
+        data: shape ``(n_samples, *event)``, of unit scale (``Dataset.to_model``).
+        process: the forward process.
+        spec: the training run.
+        checkpoints: folder for checkpoints; if it holds some, training goes on from the latest, and ends with the
+            weights of an uninterrupted run (bit for bit on CPU).
+        checkpoint_every: steps between checkpoints; only one at the end if left out.
+        watch: called every ``watch_every`` steps and at the end.
+        watch_every: steps between calls of ``watch``.
+        progress: show a bar.
+
+    Raises:
+        InputError: no data, a loss that is not finite, or a batch that the processes cannot share evenly.
+    """
+    if data.ndim < 2 or len(data) == 0:
+        raise InputError(f"data must have shape (n_samples, *event) with n_samples >= 1, got {tuple(data.shape)}")
+    accelerator = Accelerator()
+    if spec.batch_size % accelerator.num_processes:
+        raise InputError(f"batch_size {spec.batch_size} is not divisible by {accelerator.num_processes} processes")
+    generator = torch.Generator().manual_seed(spec.seed)
+    draws = Draws(data.cpu(), process, spec, generator)
+    state = _start(network.to(accelerator.device), spec, generator)
+    if checkpoints is not None and (latest := latest_checkpoint(checkpoints)) is not None:
+        load_checkpoint(latest, state)
+    trained, optimizer = accelerator.prepare(state.network, state.optimizer)
+    score = NetworkScore(state.average.module, process, tuple(data.shape[1:]))
+
+    trained.train()
+    with progress_bar("training", spec.steps, enabled=progress and accelerator.is_main_process) as advance:
+        for _ in range(state.step):
+            advance()
+        while state.step < spec.steps:
+            share = slice(accelerator.process_index, None, accelerator.num_processes)
+            x0, t, noise = (part[share].to(accelerator.device) for part in draws.batch())
+            loss = denoising_loss(trained, process, x0, t, noise, spec.weighting)
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            optimizer.step()
+            state.average.update_parameters(state.network)
+            state.losses.append(float(accelerator.reduce(loss.detach(), "mean")))
+            if not math.isfinite(state.losses[-1]):
+                raise InputError(
+                    f"the loss is not finite at step {state.step}: lower learning_rate={spec.learning_rate}"
+                )
+            advance()
+            last = state.step == spec.steps
+            if watch is not None and (last or state.step % watch_every == 0):
+                watch(score, state.step)
+            due = last or (checkpoint_every is not None and state.step % checkpoint_every == 0)
+            if checkpoints is not None and due and accelerator.is_main_process:
+                save_checkpoint(checkpoints, state)
+    return FitResult(score, state.losses)
+
+
+def _start(network: nn.Module, spec: TrainingSpec, generator: torch.Generator) -> TrainingState:
+    optimizers = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    optimizer = optimizers[spec.optimizer](network.parameters(), lr=spec.learning_rate)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(spec.ema_decay))  # type: ignore[no-untyped-call]
+    return TrainingState(network, average, optimizer, generator, [])

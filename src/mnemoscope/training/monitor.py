@@ -1,0 +1,63 @@
+"""Watch memorization while a model trains: at chosen steps, draw samples and audit them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mnemoscope.auditing import MeasureResult, audit
+from mnemoscope.processes import Process
+from mnemoscope.sampling import sample
+from mnemoscope.scores import ScoreFunction
+
+
+@dataclass(frozen=True)
+class MonitorRecord:
+    """One look at the model: the step, and what the distance ratio said of its samples."""
+
+    step: int
+    result: MeasureResult
+
+
+class MemorizationMonitor:
+    """Memorized fraction against training step, with its interval and null.
+
+    Every look starts from the same noise, so that the records differ by the model alone.
+
+    Args:
+        train: the training set on the model's scale, shape ``(n_train, *event)``.
+        holdout: held-out items on the same scale, for the null.
+        process: the forward process.
+        n_samples: samples drawn at each look.
+        n_steps: steps of the sampler.
+        seed: of the samples' noise.
+    """
+
+    def __init__(
+        self,
+        train: Tensor,
+        holdout: Tensor,
+        process: Process,
+        *,
+        n_samples: int = 200,
+        n_steps: int = 20,
+        seed: int = 0,
+    ) -> None:
+        self.train, self.holdout, self.process = train, holdout, process
+        self.n_samples, self.n_steps, self.seed = n_samples, n_steps, seed
+        self.records: list[MonitorRecord] = []
+
+    def update(self, score: ScoreFunction, step: int) -> MonitorRecord:
+        """Look at a score after ``step`` steps of training; any training loop may call this."""
+        generator = torch.Generator().manual_seed(self.seed)
+        samples = sample(
+            score,
+            self.process,
+            self.n_samples,
+            generator=generator,
+            n_steps=self.n_steps,
+            event_shape=tuple(self.train.shape[1:]),
+        )
+        report = audit(samples, self.train, holdout=self.holdout, measures=["distance-ratio"])
+        self.records.append(MonitorRecord(step, report.results[0]))
+        return self.records[-1]

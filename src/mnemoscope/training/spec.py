@@ -1,0 +1,71 @@
+"""What a training run is, apart from its data: frozen, validated, and the same in memory and on disk."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mnemoscope.errors import InputError
+
+OPTIMIZERS = ("adam", "sgd")
+TIMES = ("log-ratio", "uniform")
+WEIGHTINGS = ("noise", "velocity")
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """Denoising score matching by stochastic gradient descent.
+
+    Attributes:
+        steps: optimizer steps.
+        batch_size: (sample, noise draw) pairs in each step, drawn with replacement.
+        noise_draws: m, the number of noise draws (each with its own time) that every training sample has for the
+            whole run; ``math.inf`` draws afresh at every step.
+        optimizer: ``adam`` or ``sgd`` (no momentum).
+        learning_rate: η, constant.
+        ema_decay: decay per step of the exponential moving average of the weights; 0 for none.
+        times: law of t: ``log-ratio`` (log σ/α uniform between t_min and t_max), ``uniform`` in t, or one fixed time.
+        weighting: of the squared error of ε̂: ``noise``, 1, as in the papers; or ``velocity``, 1 + σ²/α², which weighs
+            the network's own output evenly over the noise levels and trains faster.
+        seed: of the initial weights and of every draw.
+
+    Raises:
+        InputError: a value out of range; the message names the field.
+    """
+
+    steps: int = 10_000
+    batch_size: int = 128
+    noise_draws: float = math.inf
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    ema_decay: float = 0.999
+    times: str | float = "log-ratio"
+    weighting: str = "velocity"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.steps >= 1, "steps", "at least 1", self.steps)
+        _require(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
+        whole = self.noise_draws == math.inf or self.noise_draws == int(self.noise_draws)
+        _require(self.noise_draws >= 1 and whole, "noise_draws", "a whole number from 1 or inf", self.noise_draws)
+        _require(self.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}", self.optimizer)
+        finite = 0 < self.learning_rate < math.inf
+        _require(finite, "learning_rate", "positive and finite", self.learning_rate)
+        _require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)", self.ema_decay)
+        _require(self.weighting in WEIGHTINGS, "weighting", f"one of {', '.join(WEIGHTINGS)}", self.weighting)
+        known = self.times in TIMES if isinstance(self.times, str) else self.times > 0
+        _require(known, "times", f"a positive time or one of {', '.join(TIMES)}", self.times)
+
+    def to_json(self) -> dict[str, Any]:
+        """Fields as JSON values; an infinite ``noise_draws`` becomes the string ``inf``."""
+        draws = "inf" if self.noise_draws == math.inf else int(self.noise_draws)
+        return {**asdict(self), "noise_draws": draws}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "TrainingSpec":
+        """The inverse of ``to_json``."""
+        return cls(**{**fields, "noise_draws": float(fields["noise_draws"])})
+
+
+def _require(holds: bool, field: str, what: str, value: object) -> None:
+    if not holds:
+        raise InputError(f"{field} must be {what}, got {value!r}")
