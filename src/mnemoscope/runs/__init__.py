@@ -16,7 +16,6 @@ call goes on where the files end.
     done.results.heads.mean("seed")  # as does xarray.open_zarr("coins/results.zarr")
 """
 
-from mnemoscope.runs.files import write_atomic
 from mnemoscope.runs.provenance import code_version
 from mnemoscope.runs.store import CorruptRecordError, Failure, Record, Store
 from mnemoscope.runs.sweeps import Sweep, check_trials, sweep
@@ -34,5 +33,4 @@ __all__ = [
     "code_version",
     "grid",
     "sweep",
-    "write_atomic",
 ]

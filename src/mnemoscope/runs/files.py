@@ -1,9 +1,4 @@
-"""Files that are there in full or not at all.
-
-Everything is written under another name, flushed to the disk and renamed, which POSIX makes atomic: a process that
-is killed at any moment leaves the old file, the new file, or a temporary that the next run removes. The directory
-itself is not flushed; after a power cut a rename may be undone, and then that one trial is computed again.
-"""
+"""What a store needs of a file system beside ``mnemoscope.output``: a folder replaced in one step, and a lock."""
 
 import fcntl
 import os
@@ -15,58 +10,34 @@ from uuid import uuid4
 
 from mnemoscope.errors import InputError, OutputError
 
-_TEMPORARY = ".tmp-"
-
 
 @contextmanager
-def one_line_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors (no space, read-only, no permission) into one line naming ``path``.
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal into one line.
 
     Raises:
-        OutputError: whatever the operating system refused.
+        OutputError: no space, read-only, no permission; the message names ``path``.
     """
     try:
         yield
-    except OutputError:
-        raise
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path``, replacing what was there.
+def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a new folder, then make ``path`` stand for it in one step.
 
-    Raises:
-        OutputError: the disk is full, read-only or otherwise refuses.
-    """
-    temporary = path.with_name(f"{_TEMPORARY}{uuid4().hex}")
-    with one_line_errors(path):
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
-def replace_directory(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a new directory, then make ``path`` stand for it in one step.
-
-    A directory cannot be replaced in one step, a symbolic link can: ``path`` is a relative link to the directory
-    that ``write`` filled, and directories it no longer stands for are removed. Only one process may do this at a
-    time.
+    A folder cannot be replaced in one step, a symbolic link can: ``path`` is a relative link to the folder that
+    ``write`` filled, and folders it no longer stands for are removed. Only one process may do this at a time.
 
     Raises:
-        OutputError: the disk refuses, or ``path`` is a directory of someone else's. What was there stays.
+        OutputError: the disk refuses, or ``path`` is a folder of someone else's. What was there stays.
     """
     fresh = path.with_name(f".{path.name}-{uuid4().hex}")
-    link = path.with_name(f"{_TEMPORARY}{uuid4().hex}")
+    link = path.with_name(f".{path.name}-{uuid4().hex}.tmp")
     if path.exists() and not path.is_symlink():
         raise OutputError(f"{path}: exists and was not written by mnemoscope")
-    with one_line_errors(path):
+    with output_errors(path):
         try:
             write(fresh)
             link.symlink_to(fresh.name)
@@ -80,9 +51,9 @@ def replace_directory(path: Path, write: Callable[[Path], object]) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def remove_temporaries(directory: Path) -> None:
-    """Remove what killed writers left behind in ``directory``."""
-    for leftover in directory.glob(f"{_TEMPORARY}*"):
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary files that killed writers left behind in ``folder``."""
+    for leftover in folder.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
@@ -94,7 +65,7 @@ def lock(path: Path) -> Iterator[None]:
         InputError: another process holds it.
         OutputError: the lock file cannot be written.
     """
-    with one_line_errors(path):
+    with output_errors(path):
         file = path.open("a+")
     with file:
         try:
@@ -102,7 +73,7 @@ def lock(path: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise InputError(f"{path.parent}: another sweep is writing here ({file.read().strip()})") from None
-        with one_line_errors(path):
+        with output_errors(path):
             file.truncate(0)
             file.write(f"process {os.getpid()} on {os.uname().nodename}")
             file.flush()

@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import numcodecs  # type: ignore[import-untyped]
-import numpy as np
 import xarray as xr
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mnemoscope.errors import InputError, MnemoscopeError
-from mnemoscope.runs.files import lock, one_line_errors, remove_temporaries, replace_directory, write_atomic
+from mnemoscope.output import atomic_file, output_folder, write_json
+from mnemoscope.runs.files import lock, output_errors, remove_temporaries, replace_folder
 from mnemoscope.runs.table import tabulate
-from mnemoscope.runs.trial import Trial, Variables, canonical_json
+from mnemoscope.runs.trial import Array, Trial, Variables, canonical_json
 
 
 class CorruptRecordError(MnemoscopeError):
@@ -67,14 +67,13 @@ class Store:
         return self.root / "results.zarr"
 
     def create(self) -> None:
-        """Make the directories.
+        """Make the folders.
 
         Raises:
-            OutputError: they cannot be made.
+            OutputError: they cannot be made or written to.
         """
-        with one_line_errors(self.root):
-            for directory in (self.root / "trials", self.root / "failed"):
-                directory.mkdir(parents=True, exist_ok=True)
+        for folder in self._folders:
+            output_folder(folder)
 
     def lock(self) -> AbstractContextManager[None]:
         """The right to drive this sweep, for one process at a time.
@@ -86,8 +85,8 @@ class Store:
 
     def clean(self) -> None:
         """Remove what killed writers left half-done."""
-        for directory in (self.root, self.root / "trials", self.root / "failed"):
-            remove_temporaries(directory)
+        for folder in self._folders:
+            remove_temporaries(folder)
 
     def has(self, key: str) -> bool:
         """Whether the trial is finished."""
@@ -107,7 +106,8 @@ class Store:
             "provenance": dict(provenance),
         }
         metadata = {"record": canonical_json(about).decode(), "sha256": _checksum(about, arrays)}
-        write_atomic(self._trial(trial.key), save(arrays, metadata=metadata))
+        with atomic_file(self._trial(trial.key)) as temporary:
+            temporary.write_bytes(save(arrays, metadata=metadata))
         self._failure(trial.key).unlink(missing_ok=True)
 
     def read(self, key: str) -> Record:
@@ -134,7 +134,7 @@ class Store:
 
     def discard(self, key: str) -> None:
         """Forget a finished trial, so that it is computed again."""
-        with one_line_errors(self._trial(key)):
+        with output_errors(self._trial(key)):
             self._trial(key).unlink(missing_ok=True)
 
     def records(self, trials: Sequence[Trial]) -> Iterator[tuple[str, Record]]:
@@ -152,7 +152,7 @@ class Store:
             OutputError: it cannot be written.
         """
         about = {"spec": trial.spec, "error": error, "traceback": traceback, "provenance": dict(provenance)}
-        write_atomic(self._failure(trial.key), json.dumps(about, indent=2).encode())
+        write_json(self._failure(trial.key), about)
 
     def failures(self, trials: Sequence[Trial]) -> list[Failure]:
         """What is known of those among ``trials`` that failed."""
@@ -170,7 +170,7 @@ class Store:
         if (self.root / "sweep.json").exists() and (found := self.manifest()["trial"]) != kind:
             raise InputError(f"{self.root}: holds trials of {found}, not of {kind}: choose another directory")
         about = {"trial": kind, "attrs": dict(attrs), "specs": {trial.key: trial.spec for trial in trials}}
-        write_atomic(self.root / "sweep.json", json.dumps(about, indent=1).encode())
+        write_json(self.root / "sweep.json", about)
 
     def manifest(self) -> dict[str, Any]:
         """What is being swept: "trial", "attrs", "specs".
@@ -201,11 +201,15 @@ class Store:
         # Version 2 of the format, because version 3 specifies neither strings nor consolidated metadata yet.
         compressor = numcodecs.Zstd(checksum=True)
         encoding = {name: {"compressors": [compressor]} for name in table.variables}
-        replace_directory(
+        replace_folder(
             self.results_path,
             lambda path: table.to_zarr(path, zarr_format=2, consolidated=True, encoding=encoding),
         )
         return table
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.root, self.root / "trials", self.root / "failed"
 
     def _trial(self, key: str) -> Path:
         return self.root / "trials" / f"{key}.safetensors"
@@ -214,7 +218,7 @@ class Store:
         return self.root / "failed" / f"{key}.json"
 
 
-def _checksum(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
+def _checksum(about: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     digest = hashlib.sha256(canonical_json(about))
     for name in sorted(arrays):
         digest.update(f"\n{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())

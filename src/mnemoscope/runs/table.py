@@ -14,12 +14,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from mnemoscope.errors import InputError
-from mnemoscope.runs.trial import Trial, Variables, canonical_json
-
-Array = NDArray[Any]
+from mnemoscope.runs.trial import Array, Trial, Variables, canonical_json
 
 
 def tabulate(trials: Sequence[Trial], results: Mapping[str, Variables]) -> xr.Dataset:

@@ -19,7 +19,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -32,11 +32,16 @@ Result: TypeAlias = Mapping[str, Any]
 """What a trial returns: a name → a real number, or → ``(dims, array)``, as ``xarray.Dataset`` takes them. An array
 named like its only dimension is that dimension's coordinate."""
 
-Variables: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
+Array: TypeAlias = NDArray[Any]
+
+Variables: TypeAlias = dict[str, tuple[tuple[str, ...], Array]]
 """A result once checked: a name → its dimensions and its array."""
 
 RESERVED = ("trial", "finished")
 """Names that the table of results takes for itself."""
+
+
+TrialType = TypeVar("TrialType", bound="Trial")
 
 
 class Trial(BaseModel, ABC, frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings"):
@@ -90,7 +95,7 @@ class Trial(BaseModel, ABC, frozen=True, extra="forbid", strict=True, ser_json_i
         """The result, a function of the spec alone."""
 
     @classmethod
-    def run_batch(cls, trials: Sequence[Self]) -> Sequence[Result]:
+    def run_batch(cls: type[TrialType], trials: Sequence[TrialType]) -> Sequence[Result]:
         """The results of trials that differ in ``batch_fields`` only, in their order.
 
         A trial's result must not depend on its company: after a crash it may find itself in a smaller batch.
@@ -112,9 +117,6 @@ class Trial(BaseModel, ABC, frozen=True, extra="forbid", strict=True, ser_json_i
         """SHA-256 of the trial's class name, revision and fields in canonical JSON."""
         identity = {"trial": type(self).__name__, "revision": self.revision, "spec": self.spec}
         return hashlib.sha256(canonical_json(identity)).hexdigest()
-
-
-TrialType = TypeVar("TrialType", bound=Trial)
 
 
 def grid(kind: type[TrialType], /, **fields: Any) -> list[TrialType]:

@@ -1,7 +1,8 @@
-"""The commands ``study list``, ``study run`` and ``study report``: thin, results on stdout, the rest on stderr."""
+"""The commands ``study list``, ``study run`` and ``study report``: thin, results on stdout, the rest on stderr.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+Errors that a person can act on are raised; the command line that mounts ``app`` prints them and exits with 2.
+"""
+
 from pathlib import Path
 from typing import Annotated
 
@@ -10,21 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mnemoscope.errors import MnemoscopeError
 from mnemoscope.studies import STUDIES, load_study
-from mnemoscope.studies.report import Report, number_text, run_study, study_name, tolerance_text, write_report
+from mnemoscope.studies.report import Report, claim_texts, run_study, study_name, write_report
 from mnemoscope.studies.study import Preset
 
 app = typer.Typer(help="Results of the literature, computed again and checked.", no_args_is_help=True)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except MnemoscopeError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 @app.command("list")
@@ -42,16 +33,15 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(help="local:N for N processes, or a Dask scheduler such as tcp://HOST:8786.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The seed from which the trials derive theirs.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed from which the trials derive theirs.", min=0)] = 0,
 ) -> None:
     """Compute what is missing of a study, check its claims, write its report.
 
     Exits with 1 if a claim does not hold or a trial failed.
     """
-    with _one_line_errors():
-        study = load_study(name)
-        directory = out or Path(f"mnemoscope-{name}")
-        _finish(run_study(study, directory, preset=preset, seed=seed, scheduler=scheduler, progress=True), directory)
+    study = load_study(name)
+    directory = out or Path(f"mnemoscope-{name}")
+    _finish(run_study(study, directory, preset=preset, seed=seed, scheduler=scheduler, progress=True), directory)
 
 
 @app.command("report")
@@ -60,8 +50,7 @@ def report(directory: Annotated[Path, typer.Argument(help="The directory of a st
 
     Exits with 1 if a claim does not hold or a trial failed or is not finished.
     """
-    with _one_line_errors():
-        _finish(write_report(load_study(study_name(directory)), directory), directory)
+    _finish(write_report(load_study(study_name(directory)), directory), directory)
 
 
 def _finish(found: Report, directory: Path) -> None:
@@ -69,9 +58,7 @@ def _finish(found: Report, directory: Path) -> None:
     for claim in found.claims:
         table.add_row(
             escape(claim.name),
-            number_text(claim.published),
-            number_text(claim.measured),
-            tolerance_text(claim.tolerance),
+            *claim_texts(claim),
             "yes" if claim.holds else "NO",
             escape(claim.statement),
         )

@@ -1,11 +1,9 @@
 """Figures: one drawing, four files. Light and dark, PNG and SVG, in the Okabe-Ito palette.
 
 The palette (Okabe & Ito, 2008, "Color Universal Design") keeps its colours apart for the common forms of colour
-blindness. Its black is left out, being the colour of the text, and its yellow comes last, being pale on white.
-Dashes vary along with the colours, so that no curve hangs on colour alone.
+blindness. Dashes vary along with the colours, so that no curve hangs on colour alone.
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,11 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.figure import Figure
 
-from mnemoscope.runs import write_atomic
+from mnemoscope.output import atomic_file
+from mnemoscope.pages import FIGURE_COLOURS
 from mnemoscope.studies.study import Plot
 
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
-_DASHES = ("-", "--", "-.", ":", "-", "--", "-.")
+_DASHES = ("-", "--", "-.", ":", "-", "--")
 
 THEMES = {"light": ("#ffffff", "#1a1a1a", "#d9d9d9"), "dark": ("#16181d", "#e8e8e8", "#3a3d44")}
 """Paper, ink and grid of each variant."""
@@ -28,7 +26,7 @@ def style(theme: str) -> dict[str, Any]:
     """Matplotlib's settings for one theme, ``light`` or ``dark``."""
     paper, ink, faint = THEMES[theme]
     return {
-        "axes.prop_cycle": cycler(color=OKABE_ITO) + cycler(linestyle=_DASHES),
+        "axes.prop_cycle": cycler(color=FIGURE_COLOURS) + cycler(linestyle=_DASHES),
         "axes.facecolor": paper,
         "axes.edgecolor": ink,
         "axes.labelcolor": ink,
@@ -70,8 +68,7 @@ def save_plots(plots: Sequence[Plot], directory: Path) -> list[Path]:
                 figure = Figure(figsize=(6.4, 4.0))
                 plot.draw(figure)
                 for kind, metadata in (("png", {}), ("svg", {"Date": None})):
-                    content = io.BytesIO()
-                    figure.savefig(content, format=kind, metadata=metadata)
                     paths.append(directory / f"{file_stem(plot.name, theme)}.{kind}")
-                    write_atomic(paths[-1], content.getvalue())
+                    with atomic_file(paths[-1]) as temporary:
+                        figure.savefig(temporary, format=kind, metadata=metadata)
     return paths

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
-
 from mnemoscope.errors import InputError
-from mnemoscope.runs import Failure, Store, Trial, check_trials, sweep, write_atomic
-from mnemoscope.runs.files import one_line_errors
+from mnemoscope.output import output_folder, write_json, write_text
+from mnemoscope.pages import render
+from mnemoscope.runs import Failure, Store, Trial, check_trials, sweep
 from mnemoscope.studies.figures import THEMES, file_stem, save_plots
 from mnemoscope.studies.study import PRESETS, Claim, Plot, Preset, Study
 
@@ -77,9 +76,7 @@ def write_report(study: Study, out: Path) -> Report:
     results = store.table(trials)
     failures = store.failures(trials)
     claims, plots = list(study.claims(results)), list(study.plots(results))
-    with one_line_errors(out):
-        (out / "figures").mkdir(exist_ok=True)
-    figures = save_plots(plots, out / "figures")
+    figures = save_plots(plots, output_folder(out / "figures"))
     summary = {
         "study": study.name,
         "preset": attrs["preset"],
@@ -89,11 +86,21 @@ def write_report(study: Study, out: Path) -> Report:
         "figures": [path.relative_to(out).as_posix() for path in figures],
     }
     finished = int(results.finished.sum())
-    write_atomic(out / "summary.json", json.dumps(summary, indent=2, allow_nan=False).encode())
-    images = [(plot.caption, _inline(out / "figures", plot)) for plot in plots]
-    page = _TEMPLATE.render(title=study.title, summary=summary, images=images, failures=failures, finished=finished)
-    write_atomic(out / "report.html", page.encode())
-    return Report(claims, failures, len(trials) - finished - len(failures))
+    report = Report(claims, failures, len(trials) - finished - len(failures))
+    write_json(out / "summary.json", summary)
+    page = render(
+        "studies/report.html.j2",
+        title=study.title,
+        summary=summary,
+        holds=report.holds,
+        finished=finished,
+        claims=[(claim, *claim_texts(claim)) for claim in claims],
+        images=[(plot.caption, _inline(out / "figures", plot)) for plot in plots],
+        failures=failures,
+        spec=json.dumps(summary["spec"], indent=2),
+    )
+    write_text(out / "report.html", page)
+    return report
 
 
 def study_name(out: Path) -> str:
@@ -108,19 +115,20 @@ def study_name(out: Path) -> str:
     return str(name)
 
 
-def number_text(value: float | None) -> str:
-    """A number as tables show it; a dash for none."""
+def claim_texts(claim: Claim) -> tuple[str, str, str]:
+    """The published number, the measured number and the tolerance as tables show them; a dash for none."""
+    if not isinstance(claim.tolerance, tuple):
+        return _number(claim.published), _number(claim.measured), f"± {_number(claim.tolerance)}"
+    low, high = claim.accepted
+    if math.isinf(low) or math.isinf(high):
+        tolerance = f"≤ {_number(high)}" if math.isinf(low) else f"≥ {_number(low)}"
+    else:
+        tolerance = f"{_number(low)} to {_number(high)}"
+    return _number(claim.published), _number(claim.measured), tolerance
+
+
+def _number(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.4g}"
-
-
-def tolerance_text(tolerance: float | Sequence[float | None]) -> str:
-    """A claim's tolerance as tables show it: ± distance, ≥ low, ≤ high, or low to high."""
-    if isinstance(tolerance, int | float):
-        return f"± {number_text(tolerance)}"
-    low, high = tolerance
-    if low is None or high is None:
-        return f"≥ {number_text(low)}" if high is None else f"≤ {number_text(high)}"
-    return f"{number_text(low)} to {number_text(high)}"
 
 
 def _spec(trials: Sequence[Trial], seed: int, code: Sequence[str]) -> dict[str, Any]:
@@ -136,12 +144,3 @@ def _inline(figures: Path, plot: Plot) -> dict[str, str]:
     """A figure's variants as data addresses, so that the page needs no other file."""
     contents = {theme: (figures / f"{file_stem(plot.name, theme)}.png").read_bytes() for theme in THEMES}
     return {theme: f"data:image/png;base64,{base64.b64encode(data).decode()}" for theme, data in contents.items()}
-
-
-_ENVIRONMENT = Environment(loader=PackageLoader("mnemoscope.studies", "."), autoescape=True, trim_blocks=True)
-_ENVIRONMENT.filters |= {
-    "number": number_text,
-    "tolerance": tolerance_text,
-    "pretty": lambda value: json.dumps(value, indent=2),
-}
-_TEMPLATE = _ENVIRONMENT.get_template("report.html.j2")

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -51,7 +51,7 @@ class Batched(Trial):
         return self.run_batch([self])[0]
 
     @classmethod
-    def run_batch(cls, trials: Sequence[Self]) -> Sequence[Result]:
+    def run_batch(cls, trials: "Sequence[Batched]") -> Sequence[Result]:
         note(" ".join(f"{trial.scale}/{trial.seed}" for trial in trials))
         if any(trial.seed == 13 for trial in trials):
             raise RuntimeError("unlucky")

@@ -122,7 +122,7 @@ def test_a_full_disk_is_an_error_at_once(
     out = tmp_path / "out"
     with (
         full_disk(100_000),
-        pytest.raises(OutputError, match=r"safetensors: cannot be written: File too large") as error,
+        pytest.raises(OutputError, match=r"safetensors: cannot be written \(File too large\)") as error,
     ):
         sweep(trials, out, scheduler=scheduler)
     assert "\n" not in str(error.value)
@@ -131,7 +131,7 @@ def test_a_full_disk_is_an_error_at_once(
     assert table.finished.values[:3].tolist() == [True, True, False]
     assert table["values"].values[1, :10].tolist() == [1.0] * 10
     assert opened(out).sizes["trial"] == 5
-    assert not list(out.rglob(".tmp-*"))
+    assert not list(out.rglob(".*.tmp"))
     assert sweep(trials, out).failures == []
     reference = sweep(trials, tmp_path / "reference").results
     xr.testing.assert_identical(opened(out), xr.open_zarr(tmp_path / "reference" / "results.zarr").load())
@@ -155,11 +155,11 @@ def test_a_read_only_output_is_an_error_at_once(tmp_path: Path, ledger: Ledger) 
     for directory in (out, out / "trials", out / "failed"):
         directory.chmod(0o555)
     (out / "lock").chmod(0o444)
-    with pytest.raises(OutputError, match="out/lock: cannot be written: Permission denied"):
+    with pytest.raises(OutputError, match=r"out: cannot write there \(Permission denied\)"):
         sweep(trials, out)
     assert opened(out).sizes["seed"] == 2
     assert len(ledger()) == 2, "nothing was computed"
-    with pytest.raises(OutputError, match="cannot be written: Permission denied"):
+    with pytest.raises(OutputError, match=r"out/new: cannot write there \(Permission denied\)"):
         sweep(trials, out / "new")
     for directory in (out, out / "trials", out / "failed"):
         directory.chmod(0o755)
@@ -167,7 +167,7 @@ def test_a_read_only_output_is_an_error_at_once(tmp_path: Path, ledger: Ledger) 
 
 def test_a_file_in_the_way_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("not a directory")
-    with pytest.raises(OutputError, match="out: cannot be written"):
+    with pytest.raises(OutputError, match="out: cannot write there"):
         sweep([Coin(bias=0.5, seed=0)], tmp_path / "out")
 
 
@@ -256,8 +256,8 @@ def test_progress_goes_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:
     sweep([Coin(bias=0.5, seed=0)], tmp_path)
-    (tmp_path / "trials" / ".tmp-1234").write_bytes(b"half a tri")
+    (tmp_path / "trials" / ".abc.safetensors.1234.tmp").write_bytes(b"half a tri")
     (tmp_path / ".results.zarr-1234").mkdir()
     sweep([Coin(bias=0.5, seed=0)], tmp_path)
-    assert not list(tmp_path.rglob(".tmp-*"))
+    assert not list(tmp_path.rglob(".*.tmp"))
     assert len(list(tmp_path.glob(".results.zarr-*"))) == 1

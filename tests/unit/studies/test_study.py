@@ -7,9 +7,10 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from mnemoscope.errors import InputError
+from mnemoscope.pages import FIGURE_COLOURS
 from mnemoscope.studies import STUDIES, Claim, Study, load_study
-from mnemoscope.studies.figures import OKABE_ITO, THEMES, style
-from mnemoscope.studies.report import number_text, tolerance_text
+from mnemoscope.studies.figures import THEMES, style
+from mnemoscope.studies.report import claim_texts
 
 
 def claim(**changes: Any) -> Claim:
@@ -52,9 +53,9 @@ def test_numbers_that_json_lacks_become_null() -> None:
 
 
 def test_tolerances_as_tables_show_them() -> None:
-    shown = [tolerance_text(t) for t in (0.1, (None, 2.0), (1.0, None), (1.0, 2.0))]
-    assert shown == ["± 0.1", "≤ 2", "≥ 1", "1 to 2"]
-    assert [number_text(x) for x in (None, math.nan, 1 / 3)] == ["–", "–", "0.3333"]
+    assert claim_texts(claim(measured=1 / 3, published=0.5, tolerance=0.1)) == ("0.5", "0.3333", "± 0.1")
+    assert claim_texts(claim(measured=math.nan)) == ("–", "–", "0 to 2")
+    assert [claim_texts(claim(tolerance=t))[2] for t in ((None, 2.0), (1.0, None))] == ["≤ 2", "≥ 1"]
 
 
 def test_every_registered_study_can_be_loaded() -> None:
@@ -79,8 +80,8 @@ def contrast(one: str, other: str) -> float:
 def test_text_and_the_first_curves_stand_out_from_the_paper(theme: str) -> None:
     paper, ink, _ = THEMES[theme]
     assert contrast(paper, ink) > 12
-    assert min(contrast(paper, colour) for colour in OKABE_ITO[:4]) > 2.8
+    assert min(contrast(paper, colour) for colour in FIGURE_COLOURS[:4]) > 2.8
     with mpl.rc_context(style(theme)):
         cycle = list(mpl.rcParams["axes.prop_cycle"])
-    assert [entry["color"] for entry in cycle] == list(OKABE_ITO)
+    assert [entry["color"] for entry in cycle] == list(FIGURE_COLOURS)
     assert all(one["linestyle"] != two["linestyle"] for one, two in pairwise(cycle))
