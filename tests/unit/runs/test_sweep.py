@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -217,20 +218,22 @@ def test_a_damaged_table_is_noticed_and_made_again(tmp_path: Path, ledger: Ledge
 def test_two_drivers_on_one_store(tmp_path: Path, ledger: Ledger) -> None:
     # The first driver is another process; a driver that is gone leaves no lock behind.
     script = (
-        "import sys; from pathlib import Path; from mnemoscope.runs import Store\n"
-        "with Store(Path(sys.argv[1])).lock(): print('locked', flush=True); sys.stdin.read()"
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); file.write('the first')\n"
+        "file.flush(); print('locked', flush=True); sys.stdin.read()"
     )
     trials = grid(Logged, n_samples=2, seed=range(3))
     sweep(trials[:1], tmp_path)
-    command = [sys.executable, "-c", script, str(tmp_path)]
+    command = [sys.executable, "-c", script, str(tmp_path / "lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "locked\n"
-        with pytest.raises(InputError, match=rf"another sweep is writing here \(process {first.pid} on "):
+        with pytest.raises(InputError, match=r"another sweep is writing here \(the first\)"):
             sweep(trials, tmp_path)
         assert len(ledger()) == 1
         first.kill()
     assert sweep(trials, tmp_path).computed == 2
+    with Store(tmp_path).lock(), pytest.raises(InputError, match=rf"\(process {os.getpid()} on "):
+        sweep(trials, tmp_path)
 
 
 def test_the_table_can_be_read_while_the_sweep_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
