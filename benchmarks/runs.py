@@ -2,9 +2,11 @@
 
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import distributed
 from rich.console import Console
 from rich.table import Table
 
@@ -32,16 +34,20 @@ def in_process(n_trials: int = 1000) -> float:
 
 
 def throughput(n_workers: int, n_trials: int = 100, seconds: float = 0.1) -> float:
-    """Trials per second on so many local workers, counted from the first result: starting processes is not in it."""
-    with tempfile.TemporaryDirectory() as out:
+    """Trials per second on so many worker processes that are up and have imported the package."""
+    with (
+        tempfile.TemporaryDirectory() as out,
+        distributed.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.run(import_module, "mnemoscope.runs")
         store, trials = Store(Path(out)), grid(Sleep, seconds=seconds, seed=range(n_trials))
         store.create()
         store.write_manifest(trials, {})
-        outcomes = execute(batches(trials), store.root, 0, f"local:{n_workers}")
-        next(outcomes)
         start = time.perf_counter()
-        n_left = sum(1 for _ in outcomes)
-        return n_left / (time.perf_counter() - start)
+        for _ in execute(batches(trials), store.root, 0, cluster.scheduler_address):
+            pass
+        return n_trials / (time.perf_counter() - start)
 
 
 def rows() -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ from functools import cached_property
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError, field_validator
 
@@ -164,15 +163,15 @@ def check_result(trial: Trial, result: Result) -> Variables:
             (dims,) if isinstance(dims, str) else tuple(dims),
             array.astype(array.dtype.newbyteorder("=")),
         )
-    try:
-        xr.Dataset(variables)
-    except ValueError as error:
-        raise InputError(f"{type(trial).__name__}: result: {error}") from None
-    own_dims = {dim for dims, _ in variables.values() for dim in dims}
-    for name in variables.keys() | own_dims:
+    lengths: dict[str, int] = {}
+    for name, (dims, array) in variables.items():
+        fits = len(dims) == array.ndim and len(set(dims)) == len(dims)
+        if not fits or any(lengths.setdefault(d, n) != n for d, n in zip(dims, array.shape, strict=True)):
+            raise InputError(f"{type(trial).__name__}: result {name}: shape {array.shape} does not fit {dims}")
+    for name in variables.keys() | lengths.keys():
         if name in type(trial).model_fields or name in RESERVED:
             raise InputError(f"{type(trial).__name__}: result {name}: this name is a spec field's or reserved")
-    for name in variables.keys() & own_dims:
+    for name in variables.keys() & lengths.keys():
         dims, array = variables[name]
         if dims != (name,) or len(np.unique(array)) < len(array):
             raise InputError(f"{type(trial).__name__}: result {name}: a coordinate has one dimension, no value twice")

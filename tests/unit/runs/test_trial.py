@@ -120,7 +120,7 @@ def test_batches_are_alike_and_small_enough() -> None:
         ({"loss": "high"}, "loss"),
         ({"loss": 1j}, "loss"),
         ({"curve": ("step", [[1.0]])}, "curve"),
-        ({"a": ("step", [1.0]), "b": ("step", [1.0, 2.0])}, "step"),
+        ({"a": ("step", [1.0]), "b": ("step", [1.0, 2.0])}, "result b"),
         ({"seed": 1.0}, "seed"),
         ({"curve": ("bias", [1.0])}, "bias"),
         ({"finished": 1.0}, "finished"),
