@@ -17,6 +17,8 @@ ORDER = [
     ["scores", "auditing"],
     ["networks", "sampling"],
     ["training"],
+    ["runs"],
+    ["studies"],
     ["demo"],
     ["cli"],
     ["__main__"],

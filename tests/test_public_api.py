@@ -6,9 +6,36 @@ from pathlib import Path
 import pytest
 
 import mnemoscope
-from mnemoscope import auditing, data, demo, neighbours, networks, pages, processes, sampling, scores, training
+from mnemoscope import (
+    auditing,
+    data,
+    demo,
+    neighbours,
+    networks,
+    pages,
+    processes,
+    runs,
+    sampling,
+    scores,
+    studies,
+    training,
+)
 
-ROOMS = [mnemoscope, auditing, data, demo, neighbours, networks, pages, processes, sampling, scores, training]
+ROOMS = [
+    mnemoscope,
+    auditing,
+    data,
+    demo,
+    neighbours,
+    networks,
+    pages,
+    processes,
+    runs,
+    sampling,
+    scores,
+    studies,
+    training,
+]
 NAMES = [(room, name) for room in ROOMS for name in room.__all__ if not name.startswith("__")]
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined, se
 
 def environment() -> Environment:
     """The template environment: ``pages/base.html.j2``, ``auditing/…`` and so on, one prefix for each room."""
-    rooms = {room: PackageLoader(f"mnemoscope.{room}") for room in ("pages", "auditing", "demo")}
+    rooms = {room: PackageLoader(f"mnemoscope.{room}") for room in ("pages", "auditing", "demo", "studies")}
     environment = Environment(
         loader=PrefixLoader(rooms),
         autoescape=select_autoescape(("html.j2",), default=True),

@@ -1,0 +1,72 @@
+"""The commands ``study list``, ``study run`` and ``study report``: thin, results on stdout, the rest on stderr.
+
+Errors that a person can act on are raised; the command line that mounts ``app`` prints them and exits with 2.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mnemoscope.studies import STUDIES, load_study
+from mnemoscope.studies.report import Report, claim_texts, run_study, study_name, write_report
+from mnemoscope.studies.study import Preset
+
+app = typer.Typer(help="Results of the literature, computed again and checked.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_studies() -> None:
+    """List the studies and what each is about."""
+    for name in STUDIES:
+        typer.echo(f"{name}\t{load_study(name).title}")
+
+
+@app.command("run")
+def run(
+    name: Annotated[str, typer.Argument(help="A study's name, see `study list`.")],
+    preset: Annotated[Preset, typer.Option(help="Minutes on two cores, or the scale of the source.")] = "quick",
+    out: Annotated[Path | None, typer.Option(help="Where results go; mnemoscope-NAME if left out.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="local:N for N processes, or a Dask scheduler such as tcp://HOST:8786.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The seed from which the trials derive theirs.", min=0)] = 0,
+) -> None:
+    """Compute what is missing of a study, check its claims, write its report.
+
+    Exits with 1 if a claim does not hold or a trial failed.
+    """
+    study = load_study(name)
+    directory = out or Path(f"mnemoscope-{name}")
+    _finish(run_study(study, directory, preset=preset, seed=seed, scheduler=scheduler, progress=True), directory)
+
+
+@app.command("report")
+def report(directory: Annotated[Path, typer.Argument(help="The directory of a study, running or done.")]) -> None:
+    """Check the claims and write the report from the trials that are finished.
+
+    Exits with 1 if a claim does not hold or a trial failed or is not finished.
+    """
+    _finish(write_report(load_study(study_name(directory)), directory), directory)
+
+
+def _finish(found: Report, directory: Path) -> None:
+    table = Table("claim", "published", "measured", "tolerance", "holds", "statement")
+    for claim in found.claims:
+        table.add_row(
+            escape(claim.name),
+            *claim_texts(claim),
+            "yes" if claim.holds else "NO",
+            escape(claim.statement),
+        )
+    Console().print(table)
+    for failure in found.failures:
+        typer.echo(f"failed: {failure.spec}: {failure.error}", err=True)
+    if found.unfinished:
+        typer.echo(f"{found.unfinished} trials are not finished", err=True)
+    typer.echo(f"report: {directory / 'report.html'}", err=True)
+    if not found.holds:
+        raise typer.Exit(1)

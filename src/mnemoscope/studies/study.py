@@ -1,0 +1,118 @@
+"""What a study is: trials, claims computed from their results, figures.
+
+A study reproduces one result of the literature. It states what it claims before it looks: each claim names its
+source, the measured number and the range in which that number must lie. Whether it holds is computed from these.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from mnemoscope.errors import InputError
+from mnemoscope.runs import Trial
+
+Preset: TypeAlias = Literal["quick", "paper"]
+PRESETS: tuple[Preset, ...] = ("quick", "paper")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One checked sentence of a study.
+
+    Attributes:
+        name: a short name, unique within the study.
+        statement: the sentence.
+        source: where it is published: paper, equation, figure.
+        measured: what the trials gave; NaN (trials failed) never holds.
+        tolerance: how far ``measured`` may be from ``published``; or the range ``(low, high)`` in which it must
+            lie, either end None for unbounded.
+        published: the number in the source, None where it gives none.
+
+    Raises:
+        InputError: a distance without a published number, a negative one, or an empty range.
+    """
+
+    name: str
+    statement: str
+    source: str
+    measured: float
+    tolerance: float | tuple[float | None, float | None]
+    published: float | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.accepted
+        if not low <= high:
+            raise InputError(f"claim {self.name}: tolerance: nothing lies in [{low}, {high}]")
+
+    @property
+    def accepted(self) -> tuple[float, float]:
+        """The closed range in which ``measured`` must lie."""
+        if isinstance(self.tolerance, tuple):
+            low, high = self.tolerance
+            return -math.inf if low is None else low, math.inf if high is None else high
+        if self.published is None:
+            raise InputError(f"claim {self.name}: tolerance: a distance needs a published number, else give a range")
+        return self.published - self.tolerance, self.published + self.tolerance
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measured number lies in the accepted range."""
+        low, high = self.accepted
+        return bool(low <= self.measured <= high)
+
+    def to_json(self) -> dict[str, Any]:
+        """The claim as summary.json has it; a number that JSON lacks becomes null."""
+        return {
+            "name": self.name,
+            "statement": self.statement,
+            "source": self.source,
+            "published": self.published,
+            "measured": _finite(self.measured),
+            "tolerance": [*map(_finite, self.accepted)] if isinstance(self.tolerance, tuple) else self.tolerance,
+            "holds": self.holds,
+        }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure of a study: ``draw`` is called on an empty figure, once for light and once for dark paper.
+
+    Colours should come from the style (``C0``, ``C1``, … the Okabe-Ito palette) so that both can be read.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[Figure], None]
+
+
+class Study(ABC):
+    """Base of every study. It holds no state: the same preset and seed give the same trials.
+
+    Attributes:
+        name: what the command line calls it.
+        title: one line for lists and reports.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @abstractmethod
+    def trials(self, preset: Preset, seed: int) -> Sequence[Trial]:
+        """The trials: ``quick`` for minutes on two cores, ``paper`` for the scale of the source."""
+
+    @abstractmethod
+    def claims(self, results: xr.Dataset) -> Sequence[Claim]:
+        """What the results say; failed trials are NaN in them."""
+
+    @abstractmethod
+    def plots(self, results: xr.Dataset) -> Sequence[Plot]:
+        """The figures, most important first."""
