@@ -153,7 +153,7 @@ def _integrate(activation: Activation, variance: float, novelty: float) -> tuple
 def _series(
     activation: Activation, variance: float, novelty: float, nodes: int
 ) -> tuple[float, float, float]:
-    """The Hermite series, cut where the nodes still resolve its terms; exact to rounding for analytic functions."""
+    """The Hermite series, cut where the nodes still resolve its terms: exact for analytic functions."""
     z, weight = _legendre(np.linspace(-_HALF_WIDTH, _HALF_WIDTH, 17), nodes)
     values = activation.function(np.sqrt(variance) * z) * weight * _normal_density(z)
     previous, current = np.zeros_like(z), np.ones_like(z)

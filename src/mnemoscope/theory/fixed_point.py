@@ -98,7 +98,7 @@ class State:
     def tangent(
         self, chi1: Any, chi2: Any, rho: Any, ridge: float = 0.0, q: float = 0.0
     ) -> tuple[Array, Array]:
-        """How (the equations, J) change along a direction of (χ1, χ2, ρ, λ, q); shapes ``(3, points), (points,)``."""
+        """Change of the equations and of J along a direction of (χ1, χ2, ρ, λ, q), each of shape ``(points,)``."""
         p, u = self.ensemble, self.ensemble.fewness
         b, e = -(self.b**2) * chi1, -(self.e**2) * chi2
         kappa = u * b + (1 - u) * e

@@ -48,10 +48,10 @@ def learning_curve(
         psi_p: p/d, features per dimension.
         noise_draws: m, noise draws for each sample: whole numbers, or ``math.inf``.
         time: t of the Ornstein-Uhlenbeck process.
-        ridge: λ > 0, in units of the feature covariance's eigenvalues. activation: a name from
-        ``activation_names()``, an ``Activation``, or a smooth callable on arrays. spectrum: eigenvalues of
-        the data's covariance, shape ``(dim,)``; a data set, shape ``(n_samples, *event)``,
-            for its empirical covariance in units of its mean eigenvalue; None for Σ = I.
+        ridge: λ > 0, in units of the feature covariance's eigenvalues.
+        activation: a name from ``activation_names()``, an ``Activation``, or a smooth callable on arrays.
+        spectrum: eigenvalues of the data's covariance, shape ``(dim,)``; a data set, shape
+            ``(n_samples, *event)``, for its covariance in units of its mean eigenvalue; None for Σ = I.
 
     Returns:
         A Dataset with ``test_loss``, ``train_loss``, ``score_error`` and ``bayes_loss``, all per dimension.

@@ -101,7 +101,7 @@ def make_points(
 
 
 def as_positive(name: str, values: Values) -> xr.DataArray:
-    """An argument as a labelled array of double precision, checked to be positive (and finite, but for noise_draws)."""
+    """An argument as a labelled array in double precision: positive, and finite unless it is noise_draws."""
     if not isinstance(values, xr.DataArray):
         array = np.asarray(values)
         if array.ndim > 1:

@@ -64,9 +64,9 @@ def data_spectrum(data: ArrayLike, *, whitening: float | None = None) -> NDArray
     """Eigenvalues of a data set's empirical covariance, in units of their mean.
 
     Args:
-        data: shape ``(n_samples, *event)``; items are flattened and centred. whitening: the ridge ω of a
-        whitening x → (C + ω)^{−1/2} x applied to the data in these units, after which
-            an eigenvalue S is S/(S + ω). Left out, the data are taken as they are.
+        data: shape ``(n_samples, *event)``; items are flattened and centred.
+        whitening: the ridge ω of a whitening x → (C + ω)^{−1/2} x applied to the data in these units, which
+            makes an eigenvalue S into S/(S + ω). Left out, the data are taken as they are.
 
     Returns:
         Shape ``(dim,)``, ascending.
