@@ -62,7 +62,7 @@ class Ensemble:
 
 
 class State:
-    """The equations at given values of the unknowns; every attribute has shape ``(points,)``."""
+    """The equations at given values of the unknowns; every attribute but ``g`` has shape ``(points,)``."""
 
     def __init__(self, ensemble: Ensemble, ridge: Array, unknowns: Array) -> None:
         p, u = ensemble, ensemble.fewness
@@ -74,7 +74,7 @@ class State:
         self.t0, self.t1 = p.noise * self.kappa, p.signal * self.b  # T = t0 + t1 S
         self.beta = self.b * p.shared + self.kappa * p.private + ridge
         S, weights = p.spectrum.values, p.spectrum.weights
-        g = 1 / (1 + self.R[:, None] * (self.t0[:, None] + self.t1[:, None] * S))
+        self.g = g = 1 / (1 + self.R[:, None] * (self.t0[:, None] + self.t1[:, None] * S))  # (points, k)
         self.G0, self.G1 = g @ weights, g @ (weights * S)
         self.H0, self.H1, self.H2 = ((g * g) @ (weights * S**k) for k in range(3))
         self.tau = self.R * self.G0
@@ -98,7 +98,7 @@ class State:
     def tangent(
         self, chi1: Any, chi2: Any, rho: Any, ridge: float = 0.0, q: float = 0.0
     ) -> tuple[Array, Array]:
-        """Change of the equations and of J along a direction of (χ1, χ2, ρ, λ, q), each of shape ``(points,)``."""
+        """Change of the equations and of J along a direction of (χ1, χ2, ρ, λ, q): per point."""
         p, u = self.ensemble, self.ensemble.fewness
         b, e = -(self.b**2) * chi1, -(self.e**2) * chi2
         kappa = u * b + (1 - u) * e

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from mnemoscope.theory.activations import activation_label
 from mnemoscope.theory.fixed_point import Array
-from mnemoscope.theory.points import ActivationLike, Points, Values, make_points
+from mnemoscope.theory.points import ActivationLike, Points, Values, as_positive, make_points
 from mnemoscope.theory.solver import solve
 
 
@@ -67,7 +67,7 @@ def learning_curve(
         time=time,
         activation=activation,
         spectrum=spectrum,
-        ridge=ridge,
+        ridge=as_positive("ridge", ridge),
     )
     return label_losses(points, *losses(points), activation)
 

@@ -55,15 +55,15 @@ def make_points(
     time: Values,
     activation: ActivationLike,
     spectrum: ArrayLike | None,
-    **extra: Values,
+    **extra: xr.DataArray,
 ) -> Points:
-    """Validate, broadcast and flatten; ``extra`` arguments must be positive, like the ψs and the time.
+    """Validate, broadcast and flatten; ``extra`` arguments come validated, by ``as_positive``.
 
     Raises:
         InputError: the argument that cannot be used, and its first bad value.
     """
-    named = {"psi_n": psi_n, "psi_p": psi_p, "noise_draws": noise_draws, "time": time, **extra}
-    labelled = {name: as_positive(name, values) for name, values in named.items()}
+    named = {"psi_n": psi_n, "psi_p": psi_p, "noise_draws": noise_draws, "time": time}
+    labelled = {name: as_positive(name, values) for name, values in named.items()} | extra
     draws = labelled["noise_draws"]
     bad = draws.where((draws < 1) | ((draws != np.floor(draws)) & np.isfinite(draws))).values
     if np.any(np.isfinite(bad)):
@@ -100,7 +100,7 @@ def make_points(
     )
 
 
-def as_positive(name: str, values: Values) -> xr.DataArray:
+def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataArray:
     """An argument as a labelled array in double precision: positive, and finite unless it is noise_draws."""
     if not isinstance(values, xr.DataArray):
         array = np.asarray(values)
@@ -115,7 +115,8 @@ def as_positive(name: str, values: Values) -> xr.DataArray:
         raise InputError(f"{name}: needs real numbers, got {values.dtype} of shape {values.shape}")
     values = values.astype(np.float64)
     finite = np.ones(values.shape, bool) if name == "noise_draws" else np.isfinite(values.values)
-    bad = values.values[~((values.values > 0) & finite)]
+    in_range = values.values >= 0 if or_zero else values.values > 0
+    bad = values.values[~(in_range & finite)]
     if bad.size:
-        raise InputError(f"{name}: must be positive, got {bad[0]:g}")
+        raise InputError(f"{name}: must be {'>= 0' if or_zero else 'positive'} and finite, got {bad[0]:g}")
     return values
