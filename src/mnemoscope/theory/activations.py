@@ -4,8 +4,8 @@ correlation γ.
 Let f(z) = ϱ(Γz) − E ϱ(Γz) on a standard normal z, with Hermite coefficients f_k (f_1 = μ1 = E[z f(z)]), and
 let u, u' be standard normals of correlation γ. With c(γ) = E[f(u) f(u')] = Σ_{k≥1} f_k² γ^k,
 
-    linear  μ̂² = μ1²/Γ²                                      the part of ϱ that acts as a linear map shared
-    v0² = c(γ) − γ μ1²              = Σ_{k≥2} f_k² γ^k        the rest, common to the draws of one sample
+    linear  μ̂² = μ1²/Γ²                                           the part of ϱ that acts as a linear map
+    shared  v0² = c(γ) − γ μ1²              = Σ_{k≥2} f_k² γ^k        the rest, common to a sample's draws
     private s²  = ‖f‖² − c(γ) − (1−γ) μ1²   = Σ_{k≥2} f_k² (1 − γ^k)  the rest, new in each draw
 
 (George, Veiga & Macris, arXiv 2502.00336, at Γ = 1). s² is a small difference of large numbers at early
