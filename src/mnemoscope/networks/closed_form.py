@@ -163,7 +163,7 @@ def stochastic_gradient_descent(
 ) -> Float[Tensor, "dim n_features"]:
     """A after SGD from zero, each step on ``batch_size`` draws picked with replacement.
 
-    ``noise_draws`` of them are fixed for each item before the first step; ``math.inf`` means fresh noise always.
+    ``noise_draws`` of them are fixed for each item before the first step; ``math.inf`` means fresh ones.
 
     Raises:
         InputError: noise_draws neither a whole number >= 1 nor ``math.inf``.

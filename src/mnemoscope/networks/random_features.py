@@ -3,8 +3,8 @@
     s_A(x) = (A/√p) φ(x),   φ(x) = ϱ(W x/√d) − c,   W ∈ R^{p×d} with entries N(0, 1), only A trained
 
 c is the mean of ϱ over a normal pre-activation, so that the features are centred. This is the finite-size
-model whose limit n, p ∝ d → ∞ the theory describes (George, Veiga & Macris, arXiv 2502.00336). ``closed_form``
-trains A.
+model whose limit n, p ∝ d → ∞ the theory describes (George, Veiga & Macris, arXiv 2502.00336). The module
+``closed_form`` trains A.
 """
 
 import math

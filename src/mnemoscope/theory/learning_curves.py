@@ -23,7 +23,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from mnemoscope.theory.activations import activation_label
-from mnemoscope.theory.fixed_point import Array
+from mnemoscope.theory.fixed_point import Array, Ensemble
 from mnemoscope.theory.points import ActivationLike, Points, Values, as_positive, make_points
 from mnemoscope.theory.solver import solve
 
@@ -69,14 +69,13 @@ def learning_curve(
         spectrum=spectrum,
         ridge=as_positive("ridge", ridge),
     )
-    return label_losses(points, *losses(points), activation)
+    return label_losses(points, *losses(points.ensemble, points.extra["ridge"]), activation)
 
 
-def losses(points: Points) -> tuple[Array, Array]:
+def losses(ensemble: Ensemble, ridge: Array) -> tuple[Array, Array]:
     """Test and train loss at every point, shape ``(points,)`` each."""
-    ridge = points.extra["ridge"]
-    state = solve(points.ensemble, ridge)
-    test = 1 - 2 * points.ensemble.noise * state.kappa * state.tau - state.derivative(q=1.0)
+    state = solve(ensemble, ridge)
+    test = 1 - 2 * ensemble.noise * state.kappa * state.tau - state.derivative(q=1.0)
     train = 1 - state.overlap + ridge * state.derivative(ridge=1.0)
     return test, train
 
