@@ -2,8 +2,9 @@
 
     python -m benchmarks.real_images [FOLDER]
 
-FOLDER holds the IDX files (default: where Debian's dataset-fashion-mnist puts them). The theory is fed with the
-images' own spectrum, raw and whitened (ridge 0.02); the models are fitted exactly, and tested on held-out images.
+FOLDER holds the IDX files (default: where Debian's dataset-fashion-mnist puts them). The theory is fed with
+the images' own spectrum, raw and whitened (ridge 0.02); the models are fitted exactly, and tested on held-out
+images.
 """
 
 import sys

@@ -134,8 +134,6 @@ def _integrate(activation: Activation, variance: float, novelty: float) -> tuple
     rule = _piecewise if activation.kinks else _series
     coarse, fine = (np.array(rule(activation, variance, novelty, nodes)) for nodes in (16, 32))
     scale = np.array([fine.sum(), fine.sum(), fine[2]]) + np.finfo(float).tiny
-    if not np.all(np.isfinite(fine)):
-        raise InputError(f"activation {activation.name}: it is not finite at every pre-activation")
     if variance * fine[0] < 1e-12 * (variance * fine[0] + fine[1] + fine[2]):
         raise InputError(
             f"activation {activation.name}: its first Hermite coefficient is zero, so no linear part"
@@ -155,7 +153,7 @@ def _series(
 ) -> tuple[float, float, float]:
     """The Hermite series, cut where the nodes still resolve its terms: exact for analytic functions."""
     z, weight = _legendre(np.linspace(-_HALF_WIDTH, _HALF_WIDTH, 17), nodes)
-    values = activation.function(np.sqrt(variance) * z) * weight * _normal_density(z)
+    values = _values(activation, np.sqrt(variance) * z) * weight * _normal_density(z)
     previous, current = np.zeros_like(z), np.ones_like(z)
     squares = []
     for k in range(5 * nodes):  # he_{k+1} = (z he_k − √k he_{k−1}) / √(k+1), orthonormal
@@ -181,7 +179,7 @@ def _piecewise(
     grid = np.linspace(-width, width, 17)
     z, weight = _legendre(np.sort(np.concatenate([grid, kinks.clip(-width, width)])), nodes)
     weight = weight * _normal_density(z)
-    f = activation.function(np.sqrt(variance) * z)
+    f = _values(activation, np.sqrt(variance) * z)
     f = f - f @ weight
     mu1, norm = (f * z) @ weight, f**2 @ weight
 
@@ -193,10 +191,17 @@ def _piecewise(
     edges = np.concatenate([crossing, -crossing, np.multiply.outer(grid, np.ones_like(x))])
     y, weight_y = _legendre(np.sort(edges.clip(-width, width), axis=0).T, nodes)
     u, v = common * x[:, None] + fresh * y, common * x[:, None] - fresh * y
-    jump = activation.function(np.sqrt(variance) * u) - activation.function(np.sqrt(variance) * v)
+    jump = _values(activation, np.sqrt(variance) * u) - _values(activation, np.sqrt(variance) * v)
     inner = np.sum(jump**2 * weight_y * _normal_density(y), axis=1)
     private = inner @ (weight_x * _normal_density(x)) / 2 - novelty * mu1**2
     return float(mu1**2 / variance), float(norm - mu1**2 - private), float(private)
+
+
+def _values(activation: Activation, x: Array) -> Array:
+    values = np.asarray(activation.function(x))
+    if values.shape != x.shape or not np.all(np.isfinite(values)):
+        raise InputError(f"activation {activation.name}: must give one finite number for each pre-activation")
+    return values
 
 
 def _legendre(breaks: Array, nodes: int) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ from mnemoscope.theory.training_time import losses_in_time
 
 _SCAN = 80  # training times of the scan that brackets the minimum
 _SPAN = 1e-2, 1e8  # its first and last time, in units of 1/(mean eigenvalue of K)
+_GAIN = 1e-9  # a smaller gain over never stopping is rounding
 
 
 def early_stopping(
@@ -28,9 +29,8 @@ def early_stopping(
 ) -> xr.Dataset:
     """The training time τ of the lowest test loss, and all losses there.
 
-    The lowest point of a scan over ten decades of τ is refined by Brent's method; where the test loss
-    falls to the end of the scan, there is no reason to stop, and τ is infinite with the losses of that
-    end.
+    The lowest point of a scan over ten decades of τ is refined by Brent's method. Where stopping gains
+    nothing over the end of the scan, τ is infinite, with the losses of that end.
 
     Args:
         psi_n: n/d, samples per dimension.
@@ -76,8 +76,10 @@ def _best(point: Ensemble, ridge: float) -> tuple[float, float, float]:
     scan = np.log(np.geomspace(*_SPAN, _SCAN) / point.norm[0])
     test, train = losses(scan)
     lowest = int(np.argmin(test))
-    if lowest in (0, _SCAN - 1):
-        return math.inf if lowest else float(np.exp(scan[0])), float(test[lowest]), float(train[lowest])
+    if test[-1] - test[lowest] < _GAIN:
+        return math.inf, float(test[-1]), float(train[-1])
+    if lowest == 0:
+        return float(np.exp(scan[0])), float(test[0]), float(train[0])
     bracket = scan[lowest - 1], scan[lowest + 1]
     found = minimize_scalar(
         lambda x: losses(x)[0][0], bounds=bracket, method="bounded", options={"xatol": 1e-6}

@@ -16,8 +16,8 @@ from mnemoscope.theory.points import ActivationLike
 from mnemoscope.theory.spectrum import data_spectrum
 
 REAL_IMAGE_ACCURACY = (
-    "The theory takes the data to be Gaussian: on Fashion-MNIST (14×14 pixels) its test loss was within 5 % of"
-    " models fitted on whitened images, and 16 to 139 % too high for raw ones."
+    "The theory takes the data to be Gaussian: on Fashion-MNIST (14×14 pixels) its test loss was within 5 %"
+    " of models fitted on whitened images, and 16 to 139 % too high for raw ones."
 )
 """As measured by benchmarks/real_images.py; docs/theory/learning-curves.md has every figure."""
 
@@ -135,8 +135,8 @@ def _sentence(losses: Losses, changes: dict[str, Losses]) -> str:
     side = "memorizing" if memorizing else "generalizing"
     text = (
         f"On the {side} side of the crossover: the trained score is nearer to {sides[memorizing]} than to"
-        f" {sides[not memorizing]} (share of memorization {losses.memorization:.2f}; test"
-        f" loss {losses.test_loss:.3g}, train loss {losses.train_loss:.3g}, best possible {losses.bayes_loss:.3g})."
+        f" {sides[not memorizing]} (share of memorization {losses.memorization:.2f}; test loss"
+        f" {losses.test_loss:.3g}, train loss {losses.train_loss:.3g}, best {losses.bayes_loss:.3g})."
     )
     effects = [f"{_CHANGES[name]} would {_effect(losses, after)}" for name, after in changes.items()]
     return f"{text} {'; '.join(effects).capitalize()}."

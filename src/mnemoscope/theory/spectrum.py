@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnemoscope.errors import InputError
 
+_ROWS = 4096  # items in double precision at a time
+
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -81,13 +83,19 @@ def data_spectrum(data: ArrayLike, *, whitening: float | None = None) -> NDArray
         )
     if whitening is not None and not 0 < whitening < np.inf:
         raise InputError(f"whitening: must be a positive number, got {whitening}")
-    flat = items.reshape(len(items), -1).astype(np.float64)
-    flat -= flat.mean(axis=0)
-    values = (
-        np.linalg.eigvalsh(flat.T @ flat / len(flat)) if np.all(np.isfinite(flat)) else np.array([np.nan])
-    )
-    if not values[-1] > 0:
+    flat = items.reshape(len(items), -1)
+    total, square = np.zeros(flat.shape[1]), np.zeros((flat.shape[1], flat.shape[1]))
+    first = flat[0].astype(np.float64)  # moments about an item, not about zero: less to cancel
+    with np.errstate(invalid="ignore"):  # an infinite value becomes NaN, and is told below
+        for start in range(0, len(flat), _ROWS):
+            rows = flat[start : start + _ROWS] - first
+            total += rows.sum(axis=0)
+            square += rows.T @ rows
+        mean = total / len(flat)
+        covariance = square / len(flat) - np.multiply.outer(mean, mean)
+    if not (np.all(np.isfinite(covariance)) and np.trace(covariance) > 0):
         raise InputError("data: its values must be finite and must vary")
-    values = np.maximum(values, 0) / np.maximum(values, 0).mean()
+    values = np.maximum(np.linalg.eigvalsh(covariance), 0)
+    values /= values.mean()
     spectrum: NDArray[np.float64] = values if whitening is None else values / (values + whitening)
     return spectrum
