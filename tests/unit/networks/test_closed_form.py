@@ -108,7 +108,7 @@ def test_losses_at_all_times_are_the_losses_of_the_readouts(score, data, ridge):
 
 @pytest.mark.parametrize("ridge", [0.0, RIDGE])
 def test_small_descent_steps_follow_the_flow(score, data, ridge):
-    """A step advances τ by 2ησ²/(dp), and the gap is of first order in η: it closes tenfold with the steps."""
+    """A step advances τ by 2ησ²/(dp); the gap is of first order in η and closes tenfold with the steps."""
     moments, training_time = moments_of(score, data), 2.0
     target = GradientFlow(moments, ridge).readout(training_time)
     gaps = []
@@ -122,7 +122,7 @@ def test_small_descent_steps_follow_the_flow(score, data, ridge):
 
 @pytest.mark.parametrize("noise_draws", [2, math.inf])
 def test_sgd_of_small_steps_comes_down_to_the_flow(score, data, noise_draws):
-    """With ever fresh noise, that of the flow on all draws; with two fixed draws they are fitted, at a cost."""
+    """With ever fresh noise, that on all draws; two fixed draws are fitted, at a cost on others."""
     steps, training_time = 4000, 4.0
     rate = training_time / steps * 4 * P / (2 * float(score.process.sigma(0.2)) ** 2)
     found = stochastic_gradient_descent(

@@ -26,6 +26,7 @@ def make(time=0.1, *, seed=0, event_shape=(2, 3), n_features=20, **more):
     return score
 
 
+@torch.no_grad()
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_score_is_the_formula_entry_by_entry(activation):
     score = make(activation=activation)
