@@ -144,7 +144,7 @@ def test_eigenvalues_lie_in_the_predicted_bulks(setting):
 
 
 def test_digits_whitened():
-    """Real images, 8×8, of which the theory knows the covariance only. Over seeds the gaps were 2 % and 7 %."""
+    """Real images, 8×8; the theory knows their covariance only. The gaps were 2 % and 7 %."""
     from mnemoscope.data import load_digits
 
     images = np.asarray(load_digits().array, np.float64).reshape(-1, 64)

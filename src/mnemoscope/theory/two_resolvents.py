@@ -10,7 +10,7 @@ steps give it, on the samples of K and on the columns of W (docs/theory/learning
 
    for B = C1, C2 (a 2×2 system) and then for B = G = W Wᵀ/d; with ' for the second resolvent
 
-       F = N (1 − h μ̂² (κ τ + κ' τ')) + h μ̂² κ κ' ν_G,   N = u w1 ν1 + w2 ν2.
+       F = Δ (1 − h μ̂² (κ τ + κ' τ')) + h μ̂² κ κ' ν_G,   Δ = u w1 ν1 + w2 ν2.
 
 2. For A = W (a0 + a1 Σ) Wᵀ/d + y and D_A(S) = a0 + a1 S, with γ = g g' and P = (1/p) tr Q̄1 Q̄2,
 
