@@ -78,9 +78,7 @@ def _best(point: Ensemble, ridge: float) -> tuple[float, float, float]:
     lowest = int(np.argmin(test))
     if test[-1] - test[lowest] < _GAIN:
         return math.inf, float(test[-1]), float(train[-1])
-    if lowest == 0:
-        return float(np.exp(scan[0])), float(test[0]), float(train[0])
-    bracket = scan[lowest - 1], scan[lowest + 1]
+    bracket = scan[max(lowest - 1, 0)], scan[lowest + 1]
     found = minimize_scalar(
         lambda x: losses(x)[0][0], bounds=bracket, method="bounded", options={"xatol": 1e-6}
     )

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from mnemoscope.errors import InputError
-from mnemoscope.theory import learning_curve, memorization_share, phase_diagram
+from mnemoscope.errors import ConvergenceError, InputError
+from mnemoscope.theory import learning_curve, memorization_share, phase_diagram, phases
 
 
 def test_the_boundary_is_where_the_two_distances_are_equal():
@@ -30,6 +30,12 @@ def test_at_early_times_and_many_draws_the_crossover_is_at_as_many_features_as_s
         psi_n=[4.0, 20.0, 60.0], psi_p=np.geomspace(0.5, 200, 30), time=[0.01, 0.003], ridge=ridge
     ).boundary
     assert np.all(abs(boundary / boundary.psi_n - 1) < 0.08)
+
+
+def test_a_bracketed_boundary_that_is_not_found_is_an_error(monkeypatch):
+    monkeypatch.setattr(phases, "losses", lambda _, ridge: (np.nan * ridge, np.nan * ridge))
+    with pytest.raises(ConvergenceError, match="no boundary found at psi_n=20"):
+        phase_diagram(psi_n=20.0, psi_p=[5.0, 50.0], time=0.01, ridge=1e-3)
 
 
 def test_no_boundary_where_nothing_is_memorized():

@@ -41,6 +41,11 @@ def test_the_sentence_says_the_side_and_what_would_change_it():
     assert "cross over to the other side" in memorizing.sentence
 
 
+def test_a_change_that_changes_nothing_is_said_to():
+    found = predict(**(POINT | {"noise_draws": 10**7}))
+    assert found.sentence.endswith("twice the noise draws would leave the score error as it is.")
+
+
 def test_a_data_set_gives_spectrum_and_psi_n_and_the_accuracy_is_told():
     data = np.random.default_rng(0).normal(size=(60, 4, 5)) * np.arange(1, 6)
     found = predict(psi_p=2, time=0.1, ridge=1e-3, data=data, whitening=0.1)
