@@ -1,5 +1,4 @@
-"""What the theory needs to know of an activation: three numbers at a pre-activation variance Γ² and a
-correlation γ.
+"""What the theory needs to know of an activation: three numbers at a variance Γ² of the pre-activations.
 
 Let f(z) = ϱ(Γz) − E ϱ(Γz) on a standard normal z, with Hermite coefficients f_k (f_1 = μ1 = E[z f(z)]), and
 let u, u' be standard normals of correlation γ. With c(γ) = E[f(u) f(u')] = Σ_{k≥1} f_k² γ^k,
@@ -9,9 +8,9 @@ let u, u' be standard normals of correlation γ. With c(γ) = E[f(u) f(u')] = Σ
     private s²  = ‖f‖² − c(γ) − (1−γ) μ1²   = Σ_{k≥2} f_k² (1 − γ^k)  the rest, new in each draw
 
 (George, Veiga & Macris, arXiv 2502.00336, at Γ = 1). s² is a small difference of large numbers at early
-times: an activation with a kink, put through plain Gauss-Hermite quadrature, gets it wrong by 15 % at t =
-0.01. Hence closed forms for ReLU, erf and sine; the series above, all of whose terms are positive, for smooth
-functions; integration between the kinks for the rest; and refusal where refinement changes the answer.
+times: for an activation with a kink plain Gauss-Hermite quadrature gets it wrong by 15 % at t = 0.01. Hence
+closed forms for ReLU, erf and sine; the series above, all of whose terms are positive, for smooth functions;
+integration between the kinks for the rest; and refusal where refinement changes the answer.
 """
 
 from collections.abc import Callable
@@ -55,9 +54,11 @@ class Constants:
     private: Array
 
 
-def activation_constants(
-    activation: "str | Function | Activation", variance: Array, novelty: Array
-) -> Constants:
+ActivationLike: TypeAlias = str | Function | Activation
+"""A name from ``activation_names()``, a smooth callable on arrays, or an ``Activation``."""
+
+
+def activation_constants(activation: ActivationLike, variance: Array, novelty: Array) -> Constants:
     """The three constants of an activation.
 
     Args:
@@ -87,7 +88,7 @@ def activation_names() -> list[str]:
     return list(_NAMED)
 
 
-def activation_label(activation: "str | Function | Activation") -> str:
+def activation_label(activation: ActivationLike) -> str:
     """What a result calls an activation."""
     return activation if isinstance(activation, str) else getattr(activation, "name", "callable")
 
@@ -104,20 +105,21 @@ def _relu(variance: Array, novelty: Array) -> Constants:
 def _erf(variance: Array, novelty: Array) -> Constants:
     """The arc-sine kernel (Williams 1997)."""
     full = 2 * variance / (1 + 2 * variance)
-    linear = 4 / np.pi / (1 + 2 * variance)
-    shared, total = (2 / np.pi * np.arcsin(full * gamma) for gamma in (1 - novelty, np.ones_like(novelty)))
-    return Constants(
-        linear, shared - (1 - novelty) * variance * linear, total - shared - novelty * variance * linear
-    )
+    c, norm = (2 / np.pi * np.arcsin(full * gamma) for gamma in (1 - novelty, np.ones_like(novelty)))
+    return _from_kernel(4 / np.pi / (1 + 2 * variance), c, norm, variance, novelty)
 
 
 def _sine(variance: Array, novelty: Array) -> Constants:
     """E[sin u sin u'] = e^{−Γ²} sinh(γΓ²)."""
-    linear, shared = np.exp(-variance), np.exp(-variance) * np.sinh((1 - novelty) * variance)
-    total = -np.expm1(-2 * variance) / 2
-    return Constants(
-        linear, shared - (1 - novelty) * variance * linear, total - shared - novelty * variance * linear
-    )
+    linear = np.exp(-variance)
+    c, norm = linear * np.sinh((1 - novelty) * variance), linear * np.sinh(variance)
+    return _from_kernel(linear, c, norm, variance, novelty)
+
+
+def _from_kernel(linear: Array, c: Array, norm: Array, variance: Array, novelty: Array) -> Constants:
+    """From μ̂², c(γ) and ‖f‖² as they stand in the module's docstring."""
+    square = variance * linear
+    return Constants(linear, c - (1 - novelty) * square, norm - c - novelty * square)
 
 
 _NAMED: dict[str, Activation | Callable[[Array, Array], Constants]] = {
@@ -133,13 +135,13 @@ def _integrate(activation: Activation, variance: float, novelty: float) -> tuple
     """The constants by quadrature at two resolutions that must agree."""
     rule = _piecewise if activation.kinks else _series
     coarse, fine = (np.array(rule(activation, variance, novelty, nodes)) for nodes in (16, 32))
-    scale = np.array([fine.sum(), fine.sum(), fine[2]]) + np.finfo(float).tiny
-    if variance * fine[0] < 1e-12 * (variance * fine[0] + fine[1] + fine[2]):
+    if variance * fine[0] <= 1e-12 * (variance * fine[0] + fine[1] + fine[2]):
         raise InputError(
             f"activation {activation.name}: its first Hermite coefficient is zero, so no linear part"
         )
-    # s² of a linear function is zero, and a relative change of it means nothing.
-    change = np.abs(fine - coarse) / np.maximum(scale, 1e-12 * fine.sum())
+    # s² counts relative to itself, for it may be small and matter, unless it is rounding.
+    total = fine.sum()
+    change = np.abs(fine - coarse) / np.maximum([total, total, fine[2]], 1e-12 * total)
     if change.max() > _TOLERANCE:
         raise InputError(
             f"activation {activation.name}: quadrature is accurate to {change.max():.0e} only;"
@@ -169,11 +171,10 @@ def _series(
 def _piecewise(
     activation: Activation, variance: float, novelty: float, nodes: int
 ) -> tuple[float, float, float]:
-    """Between the kinks, in the rotated pair (x, y): u = cx + sy and u' = cx − sy have correlation 1 −
-    novelty.
+    """Between the kinks, over independent x and y with u = cx + sy and u' = cx − sy.
 
-    ‖f‖² − c(γ) = ½ E[(f(u) − f(u'))²] does not cancel. Seen from x the integrand over y changes within s/c of
-    a kink.
+    ‖f‖² − c(γ) = ½ E[(f(u) − f(u'))²] does not cancel. Its integral over y, as a function of x, varies on the
+    scale s/c near a kink, where the pieces are cut finer.
     """
     kinks, width = np.array(activation.kinks, float) / np.sqrt(variance), _HALF_WIDTH
     grid = np.linspace(-width, width, 17)

@@ -7,9 +7,10 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
+from mnemoscope.theory.activations import ActivationLike, Array
 from mnemoscope.theory.fixed_point import Ensemble
 from mnemoscope.theory.learning_curves import label_losses
-from mnemoscope.theory.points import ActivationLike, Values, as_positive, make_points
+from mnemoscope.theory.points import Values, as_positive, make_points
 from mnemoscope.theory.training_time import losses_in_time
 
 _SCAN = 80  # training times of the scan that brackets the minimum
@@ -69,7 +70,7 @@ def early_stopping(
 def _best(point: Ensemble, ridge: float) -> tuple[float, float, float]:
     """τ, test loss and train loss at the minimum of one point's test loss."""
 
-    def losses(log_times: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def losses(log_times: ArrayLike) -> tuple[Array, Array]:
         times = np.exp(np.atleast_1d(log_times))
         return losses_in_time(point.take(np.zeros(len(times), int)), np.full(len(times), ridge), times)
 

@@ -19,14 +19,14 @@ whose derivatives in λ and q follow from the equations' own, by one 3×3 solve.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mnemoscope.theory.activations import Array
 from mnemoscope.theory.spectrum import Spectrum
 
-Array: TypeAlias = NDArray[Any]
+_BLOCK = 2**20  # eigenvalues times points held at once where all points are evaluated
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Ensemble:
 
 
 class State:
-    """The equations at given values of the unknowns; every attribute but ``g`` has shape ``(points,)``."""
+    """The equations at given values of the unknowns; every attribute has shape ``(points,)``."""
 
     def __init__(self, ensemble: Ensemble, ridge: Array, unknowns: Array) -> None:
         p, u = ensemble, ensemble.fewness
@@ -73,21 +73,44 @@ class State:
         self.R = p.psi_p * self.rho
         self.t0, self.t1 = p.noise * self.kappa, p.signal * self.b  # T = t0 + t1 S
         self.beta = self.b * p.shared + self.kappa * p.private + ridge
-        S, weights = p.spectrum.values, p.spectrum.weights
-        self.g = g = 1 / (1 + self.R[:, None] * (self.t0[:, None] + self.t1[:, None] * S))  # (points, k)
-        self.G0, self.G1 = g @ weights, g @ (weights * S)
-        self.H0, self.H1, self.H2 = ((g * g) @ (weights * S**k) for k in range(3))
+        self.G0, self.G1, self.H0, self.H1, self.H2 = self._moments()
         self.tau = self.R * self.G0
 
+    def g(self, part: slice = slice(None)) -> Array:
+        """G = 1/(1 + R T) at each eigenvalue, shape ``(points, k)``; of a part of the points, if need be."""
+        R, t0, t1 = self.R[part, None], self.t0[part, None], self.t1[part, None]
+        g: Array = 1 / (1 + R * (t0 + t1 * self.ensemble.spectrum.values))
+        return g
+
+    def _moments(self) -> Array:
+        """⟨g⟩, ⟨Sg⟩, ⟨g²⟩, ⟨Sg²⟩, ⟨S²g²⟩, shape ``(5, points)``, without holding g at all points at once."""
+        law = self.ensemble.spectrum
+        weights = law.weights[:, None] * law.values[:, None] ** np.arange(3)
+        rows = max(1, _BLOCK // len(law.values))
+        moments = np.empty((5, len(self.R)), dtype=self.R.dtype)
+        for start in range(0, len(self.R), rows):
+            part = slice(start, start + rows)
+            g = self.g(part)
+            moments[:2, part], moments[2:, part] = (g @ weights[:, :2]).T, (g * g @ weights).T
+        return moments
+
     @property
-    def residual(self) -> Array:
-        """Left minus right side of the equations, each divided by its size; shape ``(3, points)``."""
+    def equations(self) -> Array:
+        """Left minus right side of the three equations, shape ``(3, points)``."""
         p, u, (chi1, chi2, rho) = self.ensemble, self.ensemble.fewness, self.unknowns
         private = u * (p.noise * self.G0 + p.private)
         F1 = chi1 - self.R / p.psi_n * (p.signal * self.G1 + private + p.shared)
         F2 = chi2 - self.R / p.psi_n * private
         F3 = rho * (self.beta + self.t1 * self.G1 + self.t0 * self.G0) - 1
-        return np.stack([F1 / (1 + abs(chi1)), F2 / (1 + abs(chi2)), F3])
+        return np.stack([F1, F2, F3])
+
+    @property
+    def residual(self) -> Array:
+        """The largest deviation of the equations, relative to the size of their terms."""
+        chi1, chi2, _ = abs(self.unknowns)
+        F1, F2, F3 = abs(self.equations)
+        residual: Array = np.maximum(np.maximum(F1 / (1 + chi1), F2 / (1 + chi2)), F3)
+        return residual
 
     @property
     def overlap(self) -> Array:
@@ -114,22 +137,23 @@ class State:
         F3 = rho * size + self.rho * (beta + t1 * self.G1 + self.t1 * G1 + t0 * self.G0 + self.t0 * G0)
         tau = R * self.G0 + self.R * G0
         J = -kappa + p.noise * self.kappa * (2 * kappa * self.tau + self.kappa * tau)
-        return np.stack([chi1 - shared - private, chi2 - private, F3]), J
+        F1, F2 = chi1 - shared - private, chi2 - private
+        return np.stack(np.broadcast_arrays(F1, F2, F3)), J
 
-    def newton_step(self, **direction: float) -> Array:
-        """−F_y^{-1} F_direction, the unknowns' implicit derivative; without a direction, the Newton step."""
-        scale = np.stack([1 + abs(self.unknowns[0]), 1 + abs(self.unknowns[1]), abs(self.rho)])
-        zero = np.zeros_like(self.rho)
-        columns = [scale[i] * self.tangent(*(zero + (i == j) for j in range(3)))[0] for i in range(3)]
-        if direction:
-            right = self.tangent(zero, zero, zero, **direction)[0]
-        else:
-            right = self.residual * np.stack([scale[0], scale[1], np.ones_like(scale[2])])
-        return -scale * _cramer(columns, right)
+    def newton_step(self) -> Array:
+        """The change of the unknowns that Newton's method makes, shape ``(3, points)``."""
+        return self._unknowns_for(-self.equations)
 
     def derivative(self, **direction: float) -> Array:
-        """dJ/dλ (``ridge=1.0``) or dJ/dq (``q=1.0``) along the solution."""
-        return self.tangent(*self.newton_step(**direction), **direction)[1]
+        """dJ/dλ (``ridge=1.0``) or dJ/dq (``q=1.0``) along the solution, by the implicit function theorem."""
+        explicit, _ = self.tangent(0.0, 0.0, 0.0, **direction)
+        return self.tangent(*self._unknowns_for(-explicit), **direction)[1]
+
+    def _unknowns_for(self, right: Array) -> Array:
+        """The change of the unknowns that changes the equations by ``right``; both ``(3, points)``."""
+        scale = np.stack([1 + abs(self.unknowns[0]), 1 + abs(self.unknowns[1]), abs(self.rho)])
+        columns = [self.tangent(*(scale[i] * (i == j) for j in range(3)))[0] for i in range(3)]
+        return scale * _cramer(columns, right)
 
 
 def _cramer(columns: list[Array], right: Array) -> Array:

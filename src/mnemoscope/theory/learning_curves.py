@@ -22,9 +22,9 @@ import math
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from mnemoscope.theory.activations import activation_label
-from mnemoscope.theory.fixed_point import Array, Ensemble
-from mnemoscope.theory.points import ActivationLike, Points, Values, as_positive, make_points
+from mnemoscope.theory.activations import ActivationLike, Array, activation_label
+from mnemoscope.theory.fixed_point import Ensemble
+from mnemoscope.theory.points import Points, Values, as_positive, make_points
 from mnemoscope.theory.solver import solve
 
 

@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import elementwise
 
 from mnemoscope.errors import ConvergenceError, InputError
-from mnemoscope.theory.fixed_point import Array
+from mnemoscope.theory.activations import ActivationLike, Array
 from mnemoscope.theory.learning_curves import learning_curve, losses
-from mnemoscope.theory.points import ActivationLike, Points, Values, as_positive, make_points
+from mnemoscope.theory.points import Points, Values, as_positive, make_points
 
 
 def phase_diagram(
@@ -90,7 +90,7 @@ def phase_diagram(
 
 
 def memorization_share(test: Any, train: Any, bayes: Any) -> Any:
-    """H E_score / (h E_score + train loss), from the losses of ``learning_curve``; arrays of one shape."""
+    """The share h E_score / (h E_score + train loss) from the losses of ``learning_curve``, of one shape."""
     excess = test - bayes
     return excess / (excess + train)
 

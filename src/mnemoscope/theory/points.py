@@ -15,14 +15,12 @@ from numpy.typing import ArrayLike
 
 from mnemoscope.errors import InputError
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.theory.activations import Activation, Function, activation_constants
-from mnemoscope.theory.fixed_point import Array, Ensemble
+from mnemoscope.theory.activations import ActivationLike, Array, activation_constants
+from mnemoscope.theory.fixed_point import Ensemble
 from mnemoscope.theory.spectrum import as_spectrum
 
 Values: TypeAlias = "float | ArrayLike | xr.DataArray"
 """A number, a one-dimensional array, or a DataArray: see the module's docstring."""
-
-ActivationLike: TypeAlias = str | Function | Activation
 
 
 @dataclass(frozen=True)

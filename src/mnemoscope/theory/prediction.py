@@ -9,10 +9,9 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from mnemoscope.errors import InputError
-from mnemoscope.theory.activations import activation_label
+from mnemoscope.theory.activations import ActivationLike, activation_label
 from mnemoscope.theory.learning_curves import learning_curve
 from mnemoscope.theory.phases import memorization_share
-from mnemoscope.theory.points import ActivationLike
 from mnemoscope.theory.spectrum import data_spectrum
 
 REAL_IMAGE_ACCURACY = (
@@ -90,11 +89,15 @@ def predict(
         InputError: an argument out of range, by name, or neither ``psi_n`` nor ``data``.
         ConvergenceError: a point that could not be solved.
     """
-    spectrum = None if data is None else data_spectrum(data, whitening=whitening)
-    if psi_n is None:
-        if data is None or spectrum is None:
+    if data is None:
+        if psi_n is None:
             raise InputError("psi_n: needed where no data set tells it")
-        psi_n = np.shape(data)[0] / len(spectrum)
+        if whitening is not None:
+            raise InputError("whitening: there is no data set to whiten")
+        spectrum = None
+    else:
+        spectrum = data_spectrum(data, whitening=whitening)
+        psi_n = np.shape(data)[0] / len(spectrum) if psi_n is None else psi_n
     variants = {
         "asked": (psi_n, psi_p, noise_draws),
         "more_data": (2 * psi_n, psi_p, noise_draws),
@@ -135,8 +138,8 @@ def _sentence(losses: Losses, changes: dict[str, Losses]) -> str:
     side = "memorizing" if memorizing else "generalizing"
     text = (
         f"On the {side} side of the crossover: the trained score is nearer to {sides[memorizing]} than to"
-        f" {sides[not memorizing]} (share of memorization {losses.memorization:.2f}; test loss"
-        f" {losses.test_loss:.3g}, train loss {losses.train_loss:.3g}, best {losses.bayes_loss:.3g})."
+        f" {sides[not memorizing]} (share of memorization {losses.memorization:.2f};"
+        f" test loss {losses.test_loss:.3g}, train loss {losses.train_loss:.3g}, the true score's {losses.bayes_loss:.3g})."
     )
     effects = [f"{_CHANGES[name]} would {_effect(losses, after)}" for name, after in changes.items()]
     return f"{text} {'; '.join(effects).capitalize()}."

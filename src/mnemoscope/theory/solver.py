@@ -11,11 +11,12 @@ have opposite signs), the signs are checked as well.
 import numpy as np
 
 from mnemoscope.errors import ConvergenceError
-from mnemoscope.theory.fixed_point import Array, Ensemble, State
+from mnemoscope.theory.activations import Array
+from mnemoscope.theory.fixed_point import Ensemble, State
 
 TOLERANCE = 1e-11  # relative residual of the three equations at which a point counts as solved
 
-_CHUNK = 2**15  # eigenvalues times points that are worked on at once: small enough for the cache
+_CHUNK = 2**15  # eigenvalues times points that are solved at once: small enough for the cache
 _STEPS_PER_DECADE = (2, 8, 32)  # tried in turn on what has not converged
 _POLISHING_STEPS = 20
 
@@ -69,14 +70,14 @@ def _follow(ensemble: Ensemble, ridge: Array, steps_per_decade: int) -> Array:
         unknowns = unknowns + state.newton_step()
     for _ in range(_POLISHING_STEPS):
         state = State(ensemble, ridge, unknowns)
-        if np.nanmax(abs(state.residual), initial=0) < TOLERANCE / 10:
+        if np.nanmax(state.residual, initial=0) < TOLERANCE / 10:
             break
         unknowns = unknowns + state.newton_step()
     return unknowns
 
 
 def _is_solution(state: State) -> Array:
-    small = np.max(abs(state.residual), axis=0) < TOLERANCE
+    small = state.residual < TOLERANCE
     if np.iscomplexobj(state.ridge):
         physical = state.rho.imag * np.sign(state.ridge.imag) < 0
     else:

@@ -20,13 +20,12 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from mnemoscope.errors import ConvergenceError
-from mnemoscope.theory.fixed_point import Array, Ensemble
-from mnemoscope.theory.points import ActivationLike, Values, as_positive, make_points
+from mnemoscope.theory.activations import ActivationLike, Array
+from mnemoscope.theory.fixed_point import Ensemble
+from mnemoscope.theory.points import Values, as_positive, make_points
 from mnemoscope.theory.solver import solve
 
-_OFFSET = (
-    1e-10  # distance from the real axis, relative to x; the density near an edge is off by its square root
-)
+_OFFSET = 1e-10  # distance from the real axis, relative to x; its square root is the density's error at edges
 _OCCUPIED = 1e-5  # Im ρ/|ρ| above this is inside a bulk; an edge is then off by about its square
 _SCAN = 2000  # points of the logarithmic scan for bulks
 _MASS_TOLERANCE = 2e-3

@@ -21,9 +21,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from mnemoscope.theory.fixed_point import Array, Ensemble, State
+from mnemoscope.theory.activations import ActivationLike, Array
+from mnemoscope.theory.fixed_point import Ensemble, State
 from mnemoscope.theory.learning_curves import label_losses
-from mnemoscope.theory.points import ActivationLike, Values, as_positive, make_points
+from mnemoscope.theory.points import Values, as_positive, make_points
 from mnemoscope.theory.solver import solve
 from mnemoscope.theory.two_resolvents import two_resolvents
 

@@ -22,7 +22,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from mnemoscope.theory.fixed_point import Array, State
+from mnemoscope.theory.activations import Array
+from mnemoscope.theory.fixed_point import State
 
 Linear: TypeAlias = tuple[Array | float, Array | float, Array | float]
 """The matrix W (a0 + a1 Σ) Wᵀ/d + y as (a0, a1, y)."""
@@ -51,7 +52,7 @@ def two_resolvents(first: State, second: State, points: int) -> Array:
         for name in ("psi_n", "psi_p", "fewness", "signal", "noise", "shared", "private")
     )
     S, weights = first.ensemble.spectrum.values, first.ensemble.spectrum.weights
-    left, right = first.g.reshape(points, -1, len(S)), second.g.reshape(points, -1, len(S)).swapaxes(1, 2)
+    left, right = first.g().reshape(points, -1, len(S)), second.g().reshape(points, -1, len(S)).swapaxes(1, 2)
     moments = [(left * (weights * S**k)) @ right for k in range(3)]
     rho = row(first.rho) * column(second.rho)
 

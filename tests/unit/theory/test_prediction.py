@@ -55,6 +55,11 @@ def test_a_data_set_gives_spectrum_and_psi_n_and_the_accuracy_is_told():
     assert "Fashion-MNIST" not in predict(**POINT).sentence
 
 
+def test_without_data_there_is_nothing_to_whiten():
+    with pytest.raises(InputError, match="whitening: there is no data set to whiten"):
+        predict(**POINT, whitening=0.1)
+
+
 def test_without_data_psi_n_is_needed():
     with pytest.raises(InputError, match="psi_n: needed where no data set tells it"):
         predict(psi_p=2, time=0.1, ridge=1e-3)
