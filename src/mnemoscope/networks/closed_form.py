@@ -85,9 +85,8 @@ def collect_moments(
         K.addmm_(phi.mT, phi)
         V.addmm_(noise.mT, phi)
         noise_square += float(noise.square().sum())
-    return Moments(
-        K / count, V / count, noise_square / (count * score.dim), float(score.process.sigma(score.time))
-    )
+    sigma = float(score.process.sigma(score.time))
+    return Moments(K / count, V / count, noise_square / (count * score.dim), sigma)
 
 
 def ridge_readout(moments: Moments, ridge: float) -> Float[Tensor, "dim n_features"]:
@@ -110,6 +109,9 @@ class GradientFlow:
     Args:
         moments: of the training draws.
         ridge: λ >= 0.
+
+    Raises:
+        InputError: ridge < 0.
     """
 
     def __init__(self, moments: Moments, ridge: float = 0.0) -> None:
@@ -135,7 +137,7 @@ class GradientFlow:
         return losses
 
     def _filter(self, training_times: Tensor) -> Tensor:
-        """F at each time and mode, shape ``(times, n_features)``; a mode of rate zero grows like τ."""
+        """The values of f at each time and mode, shape ``(times, n_features)``; at rate zero, f = τ."""
         times = training_times.to(self._rates)[:, None]
         return torch.where(self._rates > 0, -torch.expm1(-times * self._rates) / self._rates, times)
 
@@ -182,9 +184,8 @@ def stochastic_gradient_descent(
         x0 = items[pick % len(items)]
         phi = score.features(score.process.perturb(x0, score.time, epsilon))
         residual = phi @ readout.mT * (sigma / math.sqrt(n_features)) + epsilon
-        gradient = (
-            residual.mT @ phi * (sigma * math.sqrt(n_features) / batch_size) + sigma**2 * ridge * readout
-        )
+        gradient = residual.mT @ phi * (sigma * math.sqrt(n_features) / batch_size)
+        gradient += sigma**2 * ridge * readout
         readout -= learning_rate * 2 / (score.dim * n_features) * gradient
     return readout
 

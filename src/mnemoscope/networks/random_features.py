@@ -76,7 +76,12 @@ class RandomFeatureScore(nn.Module):
         self.centre = _normal_mean(self._activation, math.sqrt(variance))
         draw = torch.randn(n_features, self.dim, generator=generator, device=generator.device, dtype=dtype)
         self.register_buffer("weight", draw)
-        self.readout = nn.Parameter(torch.zeros(self.dim, n_features, dtype=dtype))
+        self.readout = nn.Parameter(draw.new_zeros(self.dim, n_features))
+
+    @torch.no_grad()
+    def set_readout(self, readout: Float[Tensor, "dim n_features"]) -> None:
+        """Take A, as one of the functions of ``closed_form`` gives it."""
+        self.readout.copy_(readout)
 
     def features(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch n_features"]:
         """φ(x) of flattened items."""
@@ -88,10 +93,8 @@ class RandomFeatureScore(nn.Module):
         Raises:
             InputError: t is not the time at which this score was learned.
         """
-        times = as_time(t)
-        if not torch.allclose(
-            times.double(), torch.tensor(self.time, dtype=torch.float64), rtol=1e-6, atol=0
-        ):
+        times = as_time(t).double().cpu()
+        if bool(((times - self.time).abs() > 1e-6 * self.time).any()):
             raise InputError(f"t: this score was learned at time {self.time:g} only, got {_range(times)}")
         flat = x.flatten(1).to(self.weight.dtype)
         score = self.features(flat) @ self.readout.mT / math.sqrt(self.n_features)

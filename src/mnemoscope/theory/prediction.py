@@ -139,7 +139,8 @@ def _sentence(losses: Losses, changes: dict[str, Losses]) -> str:
     text = (
         f"On the {side} side of the crossover: the trained score is nearer to {sides[memorizing]} than to"
         f" {sides[not memorizing]} (share of memorization {losses.memorization:.2f};"
-        f" test loss {losses.test_loss:.3g}, train loss {losses.train_loss:.3g}, the true score's {losses.bayes_loss:.3g})."
+        f" test loss {losses.test_loss:.3g}, train loss {losses.train_loss:.3g},"
+        f" the true score's {losses.bayes_loss:.3g})."
     )
     effects = [f"{_CHANGES[name]} would {_effect(losses, after)}" for name, after in changes.items()]
     return f"{text} {'; '.join(effects).capitalize()}."

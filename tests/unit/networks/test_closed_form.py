@@ -90,6 +90,18 @@ def test_ridge_is_the_minimiser(score, data):
     )
 
 
+def test_the_score_of_a_readout_has_the_loss_of_the_moments(score, data):
+    """Through the public score: a fresh Monte-Carlo estimate, whose noise is 3 % here."""
+    score.set_readout(ridge_readout(moments_of(score, data), RIDGE))
+    generator, sigma = torch.Generator().manual_seed(6), float(score.process.sigma(0.2))
+    x0 = data.repeat(1000, 1, 1)
+    noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
+    with torch.no_grad():
+        estimate = (sigma * score(score.process.perturb(x0, 0.2, noise), 0.2) + noise).square().mean()
+    expected = moments_of(score, data, noise_draws=1000).loss(score.readout.detach())
+    assert float(estimate) == pytest.approx(expected, rel=0.03)
+
+
 def test_flow_starts_at_zero_and_ends_at_ridge(score, data):
     moments = moments_of(score, data)
     flow = GradientFlow(moments, RIDGE)

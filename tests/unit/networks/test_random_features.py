@@ -21,8 +21,7 @@ def make(time=0.1, *, seed=0, event_shape=(2, 3), n_features=20, **more):
     score = RandomFeatureScore(
         event_shape, n_features, OrnsteinUhlenbeck(), time, generator=generator, **more
     )
-    with torch.no_grad():
-        score.readout.copy_(torch.randn(score.readout.shape, generator=generator, dtype=score.readout.dtype))
+    score.set_readout(torch.randn(score.readout.shape, generator=generator, dtype=score.readout.dtype))
     return score
 
 
