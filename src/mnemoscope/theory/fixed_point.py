@@ -77,7 +77,7 @@ class State:
         self.tau = self.R * self.G0
 
     def g(self, part: slice = slice(None)) -> Array:
-        """The factors g at each of the k eigenvalues, shape ``(points, k)``; of a part of the points, if asked."""
+        """The factors g at each of the k eigenvalues, shape ``(points, k)``; on request of some points."""
         R, t0, t1 = self.R[part, None], self.t0[part, None], self.t1[part, None]
         g: Array = 1 / (1 + R * (t0 + t1 * self.ensemble.spectrum.values))
         return g
