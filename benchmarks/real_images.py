@@ -95,11 +95,11 @@ def rows(folder: str = FOLDER, seed: int = 0) -> list[dict[str, object]]:
     return found
 
 
+def show(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 if __name__ == "__main__":
-    for row in rows(*sys.argv[1:2]):
-        print(
-            "  ".join(
-                f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-                for name, value in row.items()
-            )
-        )
+    for seed in range(3):
+        for row in rows(*sys.argv[1:2], seed=seed):
+            print(f"seed={seed}", *(f"{name}={show(value)}" for name, value in row.items()))

@@ -1,10 +1,9 @@
 """The three scalar equations behind every learning curve of random features, and their derivatives.
 
-Setting (George, Veiga & Macris, arXiv 2502.00336, Theorems 3.2 and 3.6, extended to any number m of noise
-draws and any data covariance Σ of eigenvalues S; the derivation is in docs/theory). With ψ_n = n/d, ψ_p =
-p/d, u = 1/m, the constants μ̂², v0², s² of ``activations`` and ⟨·⟩ the mean over the spectrum, the p×p
-feature covariance K of a random-feature model has the resolvent (K + λ)^{-1}, and χ1, χ2, ρ = tr(K +
-λ)^{-1}/p solve
+Setting: George, Veiga & Macris, arXiv 2502.00336, Theorems 3.2 and 3.6, extended to any number m of noise
+draws and any data covariance Σ of eigenvalues S (docs/theory has the derivation). With ψ_n = n/d, ψ_p = p/d,
+u = 1/m, the constants μ̂², v0², s² of ``activations`` and ⟨·⟩ the mean over the spectrum, the resolvent trace
+ρ = tr(K + λ)^{-1}/p of the p×p feature covariance K, and χ1 and χ2, solve
 
     χ1 = (R/ψ_n) [μ̂² a² ⟨Sg⟩ + u (μ̂² h ⟨g⟩ + s²) + v0²]        R = ψ_p ρ,  g = 1/(1 + R T)
     χ2 = (R/ψ_n) u [μ̂² h ⟨g⟩ + s²]                              T = μ̂² (b a² S + κ h + q (a² S + h))

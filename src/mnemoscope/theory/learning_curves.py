@@ -1,10 +1,9 @@
 """Precise learning curves of denoising score matching with random features, in the limit n, p ∝ d → ∞.
 
 The model s_A(x) = (A/√p) ϱ(W x/√d), with only A trained, minimises over n samples of N(0, Σ) with m noise
-draws each
+draws each, x_t = a x + √h ε, a = e^{−t}, h = 1 − a²,
 
-    L(A) = 1/(d n m) Σ_ij ‖√h s_A(x_t^{ij}) + ε^{ij}‖² + (h λ / d p) ‖A‖²,   x_t = a x + √h ε,  a = e^{−t},  h
-    = 1 − a².
+    L(A) = 1/(d n m) Σ_ij ‖√h s_A(x_t^{ij}) + ε^{ij}‖² + (h λ / d p) ‖A‖².
 
 Its losses, per dimension, follow from the fixed point of ``fixed_point``:
 
