@@ -116,7 +116,7 @@ def test_a_point_that_does_not_converge_is_an_error_that_says_where(monkeypatch)
 
 
 def test_a_solution_on_the_wrong_sheet_is_refused():
-    """Inside a bulk and next to the real axis the mirror image solves the equations too: only the signs tell."""
+    """Inside a bulk, next to the real axis, the mirror image solves the equations too: the signs tell."""
     ensemble, _ = both(*POINTS[0])
     state = solver.solve(ensemble, np.array([-0.3 + 1e-14j]))
     mirrored = solver.State(ensemble, state.ridge, state.unknowns.conj())
