@@ -19,3 +19,7 @@ class OutputError(MnemoscopeError, OSError):
 
 class NumericalWarning(UserWarning):
     """A computation went on, but its result should be read with care."""
+
+
+class ConvergenceError(MnemoscopeError, ArithmeticError):
+    """An iteration that did not reach its tolerance; the message says where."""

@@ -1,0 +1,160 @@
+"""Random-feature scores: a fixed random first layer and a linear read-out, one model for each time.
+
+    s_A(x) = (A/√p) φ(x),   φ(x) = ϱ(W x/√d) − c,   W ∈ R^{p×d} with entries N(0, 1), only A trained
+
+c is the mean of ϱ over a normal pre-activation, so that the features are centred. This is the finite-size
+model whose limit n, p ∝ d → ∞ the theory describes (George, Veiga & Macris, arXiv 2502.00336). The module
+``closed_form`` trains A.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mnemoscope.errors import InputError
+from mnemoscope.processes import Process, Time
+from mnemoscope.processes.base import as_time
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "erf": torch.erf,
+    "sine": torch.sin,
+    "tanh": torch.tanh,
+    "gelu": nn.functional.gelu,
+}
+
+
+class RandomFeatureScore(nn.Module):
+    """One random-feature score, at one time of a process.
+
+    Args:
+        event_shape: shape of one item; d is its number of values.
+        n_features: p.
+        process: the forward process.
+        time: the time t at which the score is learned and may be called.
+        activation: ``relu``, ``erf``, ``sine``, ``tanh`` or ``gelu``.
+        power: mean square of the data per dimension, which sets the pre-activations' variance for c.
+        generator: draws W.
+        dtype: of W, A and all that is computed.
+
+    Raises:
+        InputError: fewer than one feature, an unknown activation, a power or a σ(time) that is not positive.
+    """
+
+    weight: Tensor
+    """W, shape ``(n_features, dim)``."""
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        n_features: int,
+        process: Process,
+        time: float,
+        *,
+        activation: str = "relu",
+        power: float = 1.0,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        super().__init__()
+        if n_features < 1:
+            raise InputError(f"n_features: must be at least 1, got {n_features}")
+        if activation not in _ACTIVATIONS:
+            known = ", ".join(_ACTIVATIONS)
+            raise InputError(f"activation: unknown name {activation!r}, choose one of {known}")
+        if not 0 < power < math.inf:
+            raise InputError(f"power: must be positive, got {power}")
+        if not float(process.sigma(time)) > 0:
+            raise InputError(f"time: there must be noise, but sigma({time}) = {float(process.sigma(time))}")
+        self.event_shape, self.process, self.time = tuple(event_shape), process, float(time)
+        self.dim, self.n_features = math.prod(self.event_shape), n_features
+        self._activation = _ACTIVATIONS[activation]
+        variance = float(process.alpha(time)) ** 2 * power + float(process.sigma(time)) ** 2
+        self.centre = _normal_mean(self._activation, math.sqrt(variance))
+        draw = torch.randn(n_features, self.dim, generator=generator, device=generator.device, dtype=dtype)
+        self.register_buffer("weight", draw)
+        self.readout = nn.Parameter(draw.new_zeros(self.dim, n_features))
+
+    @torch.no_grad()
+    def set_readout(self, readout: Float[Tensor, "dim n_features"]) -> None:
+        """Take A, as one of the functions of ``closed_form`` gives it."""
+        self.readout.copy_(readout)
+
+    def features(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch n_features"]:
+        """φ(x) of flattened items."""
+        return self._activation(x @ self.weight.mT / math.sqrt(self.dim)) - self.centre
+
+    def forward(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
+        """The score at x.
+
+        Raises:
+            InputError: t is not the time at which this score was learned.
+        """
+        times = as_time(t).double().cpu()
+        if bool(((times - self.time).abs() > 1e-6 * self.time).any()):
+            raise InputError(f"t: this score was learned at time {self.time:g} only, got {_range(times)}")
+        flat = x.flatten(1).to(self.weight.dtype)
+        score = self.features(flat) @ self.readout.mT / math.sqrt(self.n_features)
+        return score.reshape(x.shape).to(x.dtype)
+
+
+class RandomFeatureGrid(nn.Module):
+    """Random-feature scores at several times, as one score for samplers.
+
+    Between its times the noise prediction of the nearest one (in log σ/α) is used, at x rescaled to that
+    time's signal: exact on the grid, piecewise constant in between.
+
+    Args:
+        scores: at different times of one process.
+
+    Raises:
+        InputError: no scores, two at the same time, or scores of different processes or event shapes.
+    """
+
+    def __init__(self, scores: Sequence[RandomFeatureScore]) -> None:
+        super().__init__()
+        ordered = sorted(scores, key=lambda score: score.time)
+        if not ordered:
+            raise InputError("scores: needs at least one")
+        if len({score.time for score in ordered}) < len(ordered):
+            raise InputError("scores: two were learned at the same time")
+        if len({(score.process, score.event_shape) for score in ordered}) > 1:
+            raise InputError("scores: they must share one process and one event shape")
+        self.scores = nn.ModuleList(ordered)
+        self.process, self.event_shape = ordered[0].process, ordered[0].event_shape
+        self._times = torch.tensor([score.time for score in ordered], dtype=torch.float64)
+
+    def forward(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
+        """The score at x.
+
+        Raises:
+            InputError: t lies outside the times of the grid.
+        """
+        times = as_time(t).double().cpu()
+        low, high = float(self._times[0]), float(self._times[-1])
+        if bool((times < low * (1 - 1e-6)).any()) or bool((times > high * (1 + 1e-6)).any()):
+            raise InputError(f"t: these scores cover times {low:g} to {high:g}, got {_range(times)}")
+        distance = self.process.ratio(times.reshape(-1, 1)).log() - self.process.ratio(self._times).log()
+        nearest = distance.abs().argmin(dim=1).expand(len(x))
+        alpha, sigma = (c.expand(len(x), *(1,) * (x.ndim - 1)) for c in self.process.coefficients(x, t))
+        noise = torch.empty_like(x)
+        for index in set(nearest.tolist()):
+            score, rows = self.scores[index], (nearest == index).to(x.device)
+            at_grid = x[rows] * self.process.alpha(score.time).to(x) / alpha[rows]
+            noise[rows] = -self.process.sigma(score.time).to(x) * score(at_grid, score.time)
+        return -noise / sigma
+
+
+def _normal_mean(function: Callable[[Tensor], Tensor], scale: float) -> float:
+    """E ϱ(scale · z): the trapezoidal rule, whose grid has a node at the kink of ReLU."""
+    z = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
+    density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return float(torch.trapezoid(function(scale * z) * density, z))
+
+
+def _range(times: Tensor) -> str:
+    low, high = float(times.min()), float(times.max())
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -1,0 +1,33 @@
+"""Predictions that need no training: precise learning curves of random-feature scores.
+
+The chain is: ``activations`` and ``spectrum`` give the constants, ``points`` lays them out over a grid,
+``fixed_point`` states the equations and ``solver`` solves them; losses, training time, spectra, phases
+and predictions read their answers off the solution. Imports processes only, so that prediction and
+experiment meet in studies and tests alone.
+"""
+
+from mnemoscope.theory.activations import Activation, activation_names
+from mnemoscope.theory.early_stopping import early_stopping
+from mnemoscope.theory.learning_curves import learning_curve
+from mnemoscope.theory.phases import memorization_share, phase_diagram
+from mnemoscope.theory.prediction import Losses, Prediction, predict
+from mnemoscope.theory.spectra import FeatureSpectrum, feature_spectrum, spectral_density
+from mnemoscope.theory.spectrum import data_spectrum
+from mnemoscope.theory.training_time import training_curve
+
+__all__ = [
+    "Activation",
+    "FeatureSpectrum",
+    "Losses",
+    "Prediction",
+    "activation_names",
+    "data_spectrum",
+    "early_stopping",
+    "feature_spectrum",
+    "learning_curve",
+    "memorization_share",
+    "phase_diagram",
+    "predict",
+    "spectral_density",
+    "training_curve",
+]

@@ -1,0 +1,96 @@
+"""Precise learning curves of denoising score matching with random features, in the limit n, p ∝ d → ∞.
+
+The model s_A(x) = (A/√p) ϱ(W x/√d), with only A trained, minimises over n samples of N(0, Σ) with m noise
+draws each, x_t = a x + √h ε, a = e^{−t}, h = 1 − a²,
+
+    L(A) = 1/(d n m) Σ_ij ‖√h s_A(x_t^{ij}) + ε^{ij}‖² + (h λ / d p) ‖A‖².
+
+Its losses, per dimension, follow from the fixed point of ``fixed_point``:
+
+    test loss    (1/d) E ‖√h s + ε‖² = 1 − 2 h μ̂² κ τ − ∂J/∂q        (fresh sample, fresh noise)
+    train loss   (1/dnm) Σ ‖√h s + ε‖² = 1 − J + λ ∂J/∂λ            (the penalty left out)
+    score error  (1/d) E ‖s − ∇ log p_t‖² = (test loss − B)/h
+    Bayes loss   B = 1 − h ⟨1/(a² S + h)⟩, what the true score would have
+
+A loss of 1 is what s = 0 has. Sources: George, Veiga & Macris (arXiv 2502.00336), Theorem 3.2 (m = ∞) and 3.6
+(m = 1), at Σ = I; any m and any Σ as derived in docs/theory/learning-curves.md.
+"""
+
+import math
+
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from mnemoscope.theory.activations import ActivationLike, Array, activation_label
+from mnemoscope.theory.fixed_point import Ensemble
+from mnemoscope.theory.points import Points, Values, as_positive, make_points
+from mnemoscope.theory.solver import solve
+
+
+def learning_curve(
+    *,
+    psi_n: Values,
+    psi_p: Values,
+    noise_draws: Values = math.inf,
+    time: Values,
+    ridge: Values,
+    activation: ActivationLike = "relu",
+    spectrum: ArrayLike | None = None,
+) -> xr.Dataset:
+    """Train loss, test loss, score error and Bayes loss of the trained random-feature score.
+
+    A number stays a number, a one-dimensional array becomes a dimension of its argument's name, and a
+    DataArray keeps its dimensions; the result spans them all.
+
+    Args:
+        psi_n: n/d, samples per dimension.
+        psi_p: p/d, features per dimension.
+        noise_draws: m, noise draws for each sample: whole numbers, or ``math.inf``.
+        time: t of the Ornstein-Uhlenbeck process.
+        ridge: λ > 0, in units of the feature covariance's eigenvalues.
+        activation: a name from ``activation_names()``, an ``Activation``, or a smooth callable on arrays.
+        spectrum: eigenvalues of the data's covariance, shape ``(dim,)``; a data set, shape
+            ``(n_samples, *event)``, for its covariance in units of its mean eigenvalue; None for Σ = I.
+
+    Returns:
+        A Dataset with ``test_loss``, ``train_loss``, ``score_error`` and ``bayes_loss``, all per dimension.
+
+    Raises:
+        InputError: an argument out of range, by name.
+        ConvergenceError: a point that could not be solved, by its arguments.
+    """
+    points = make_points(
+        psi_n=psi_n,
+        psi_p=psi_p,
+        noise_draws=noise_draws,
+        time=time,
+        activation=activation,
+        spectrum=spectrum,
+        ridge=as_positive("ridge", ridge),
+    )
+    return label_losses(points, *losses(points.ensemble, points.extra["ridge"]), activation)
+
+
+def losses(ensemble: Ensemble, ridge: Array) -> tuple[Array, Array]:
+    """Test and train loss at every point, shape ``(points,)`` each."""
+    state = solve(ensemble, ridge)
+    test = 1 - 2 * ensemble.noise * state.kappa * state.tau - state.derivative(q=1.0)
+    train = 1 - state.overlap + ridge * state.derivative(ridge=1.0)
+    return test, train
+
+
+def label_losses(points: Points, test: Array, train: Array, activation: ActivationLike) -> xr.Dataset:
+    """The four losses as a Dataset."""
+    meaning = {
+        "test_loss": ("denoising loss per dimension on fresh samples", test),
+        "train_loss": ("denoising loss per dimension on the training draws, without the penalty", train),
+        "score_error": (
+            "squared error of the score per dimension",
+            (test - points.bayes_loss) / points.noise_power,
+        ),
+        "bayes_loss": ("denoising loss per dimension of the true score", points.bayes_loss),
+    }
+    curves = {
+        name: points.label(values).assign_attrs(long_name=text) for name, (text, values) in meaning.items()
+    }
+    return xr.Dataset(curves, attrs={"activation": activation_label(activation)})

@@ -1,0 +1,156 @@
+"""What the learning curves say for one setting, in numbers and in a plain sentence."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from mnemoscope.errors import InputError
+from mnemoscope.theory.activations import ActivationLike, activation_label
+from mnemoscope.theory.learning_curves import learning_curve
+from mnemoscope.theory.phases import memorization_share
+from mnemoscope.theory.spectrum import data_spectrum
+
+REAL_IMAGE_ACCURACY = (
+    "The theory takes the data to be Gaussian: on Fashion-MNIST (14×14 pixels) its test loss was within 5 %"
+    " of models fitted on whitened images, and 16 to 144 % too high for raw ones."
+)
+"""As measured by benchmarks/real_images.py; docs/theory/learning-curves.md has every figure."""
+
+_CHANGES = {
+    "more_draws": "twice the noise draws",
+    "more_data": "twice the data",
+    "fewer_features": "half the features",
+}
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of ``learning_curve`` at one point, per dimension, and the share of memorization."""
+
+    test_loss: float
+    train_loss: float
+    score_error: float
+    bayes_loss: float
+    memorization: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A prediction and what would change it.
+
+    Attributes:
+        losses: as asked for.
+        changes: the losses after one change each: ``more_data`` (twice n), ``fewer_features`` (half of p)
+            and, unless m is infinite, ``more_draws`` (twice m).
+        inputs: the arguments, in a form that JSON can hold.
+        sentence: all of it in words.
+    """
+
+    losses: Losses
+    changes: dict[str, Losses]
+    inputs: dict[str, Any]
+    sentence: str
+
+    def payload(self) -> dict[str, Any]:
+        """What ``predict --json`` prints: the losses, then inputs, changes and the sentence."""
+        changes = {name: asdict(losses) for name, losses in self.changes.items()}
+        return {**asdict(self.losses), "inputs": self.inputs, "changes": changes, "sentence": self.sentence}
+
+
+def predict(
+    *,
+    psi_n: float | None = None,
+    psi_p: float,
+    noise_draws: float = math.inf,
+    time: float,
+    ridge: float,
+    activation: ActivationLike = "relu",
+    data: ArrayLike | None = None,
+    whitening: float | None = None,
+) -> Prediction:
+    """The learning curves at one point, beside the same point with more draws, more data and fewer features.
+
+    Args:
+        psi_n: n/d; left out, that of ``data``.
+        psi_p: p/d.
+        noise_draws: m, a whole number or ``math.inf``.
+        time: t of the Ornstein-Uhlenbeck process.
+        ridge: λ > 0.
+        activation: as in ``learning_curve``.
+        data: a data set of shape ``(n_samples, *event)``, whose covariance (in units of its mean eigenvalue)
+            stands for Σ; left out, Σ = I.
+        whitening: the ridge of a whitening applied to the data, as in ``data_spectrum``.
+
+    Raises:
+        InputError: an argument out of range, by name, or neither ``psi_n`` nor ``data``.
+        ConvergenceError: a point that could not be solved.
+    """
+    if data is None:
+        if psi_n is None:
+            raise InputError("psi_n: needed where no data set tells it")
+        if whitening is not None:
+            raise InputError("whitening: there is no data set to whiten")
+        spectrum = None
+    else:
+        spectrum = data_spectrum(data, whitening=whitening)
+        psi_n = np.shape(data)[0] / len(spectrum) if psi_n is None else psi_n
+    variants = {
+        "asked": (psi_n, psi_p, noise_draws),
+        "more_data": (2 * psi_n, psi_p, noise_draws),
+        "fewer_features": (psi_n, psi_p / 2, noise_draws),
+    }
+    if math.isfinite(noise_draws):
+        variants["more_draws"] = (psi_n, psi_p, 2 * noise_draws)
+    columns = (xr.DataArray(list(column), dims="variant") for column in zip(*variants.values(), strict=True))
+    named = dict(zip(("psi_n", "psi_p", "noise_draws"), columns, strict=True))
+    curves = learning_curve(**named, time=time, ridge=ridge, activation=activation, spectrum=spectrum)
+    names = ("test_loss", "train_loss", "score_error", "bayes_loss")
+    found = {
+        variant: _losses(*(float(curves[name][i]) for name in names)) for i, variant in enumerate(variants)
+    }
+    losses = found.pop("asked")
+    inputs = {
+        "psi_n": float(psi_n),
+        "psi_p": float(psi_p),
+        "noise_draws": "inf" if math.isinf(noise_draws) else int(noise_draws),
+        "time": float(time),
+        "ridge": float(ridge),
+        "activation": activation_label(activation),
+        "dim": None if spectrum is None else len(spectrum),
+        "whitening": whitening,
+        "largest_eigenvalue": None if spectrum is None else float(spectrum[-1]),
+    }
+    sentence = _sentence(losses, found) + ("" if data is None else f" {REAL_IMAGE_ACCURACY}")
+    return Prediction(losses, found, inputs, sentence)
+
+
+def _losses(test: float, train: float, error: float, bayes: float) -> Losses:
+    return Losses(test, train, error, bayes, float(memorization_share(test, train, bayes)))
+
+
+def _sentence(losses: Losses, changes: dict[str, Losses]) -> str:
+    sides = ["the truth", "its training data"]
+    memorizing = losses.memorization >= 0.5
+    side = "memorizing" if memorizing else "generalizing"
+    text = (
+        f"On the {side} side of the crossover: the trained score is nearer to {sides[memorizing]} than to"
+        f" {sides[not memorizing]} (share of memorization {losses.memorization:.2f};"
+        f" test loss {losses.test_loss:.3g}, train loss {losses.train_loss:.3g},"
+        f" the true score's {losses.bayes_loss:.3g})."
+    )
+    effects = [f"{_CHANGES[name]} would {_effect(losses, after)}" for name, after in changes.items()]
+    return f"{text} {'; '.join(effects).capitalize()}."
+
+
+def _effect(before: Losses, after: Losses) -> str:
+    change = after.score_error / before.score_error - 1
+    if abs(change) < 0.005:
+        error = "leave the score error as it is"
+    else:
+        error = f"{'raise' if change > 0 else 'lower'} the score error by {abs(change):.0%}"
+    crossed = (after.memorization >= 0.5) != (before.memorization >= 0.5)
+    return error + (" and cross over to the other side" if crossed else "")
