@@ -47,9 +47,7 @@ def diagram_rows() -> list[dict[str, object]]:
     def diagram() -> object:
         return phase_diagram(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, ridge=RIDGE)
 
-    points = make_points(
-        psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, activation="relu", spectrum=None
-    )
+    points = make_points(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, activation="relu", spectrum=None)
     ridge = np.full(len(GRID) ** 2 * len(DRAWS), RIDGE)
     residual = float(abs(solve(points.ensemble, ridge).residual).max())
     took = seconds(diagram)
@@ -59,8 +57,7 @@ def diagram_rows() -> list[dict[str, object]]:
     constants = linear, float(points.ensemble.shared[0]), float(points.ensemble.private[0])
     sample = np.random.default_rng(0).choice(GRID, size=(10, 2))
     slow_points = [
-        reference.Point(psi_n, psi_p, DRAWS[i % 4], TIME, *constants)
-        for i, (psi_n, psi_p) in enumerate(sample)
+        reference.Point(psi_n, psi_p, DRAWS[i % 4], TIME, *constants) for i, (psi_n, psi_p) in enumerate(sample)
     ]
     slow = seconds(lambda: [reference.solve(point, RIDGE) for point in slow_points], repeats=1) / len(sample)
     return [

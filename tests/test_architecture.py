@@ -12,7 +12,7 @@ ORDER = [
     ["_version", "errors"],
     ["output", "progress"],
     ["processes"],
-    ["data"],
+    ["data", "theory"],
     ["neighbours", "pages"],
     ["scores", "auditing"],
     ["networks", "sampling"],

@@ -1,41 +1,16 @@
 """Every public name is documented, typed and listed."""
 
+import importlib
 import inspect
+import pkgutil
 from pathlib import Path
 
 import pytest
 
 import mnemoscope
-from mnemoscope import (
-    auditing,
-    data,
-    demo,
-    neighbours,
-    networks,
-    pages,
-    processes,
-    runs,
-    sampling,
-    scores,
-    studies,
-    training,
-)
 
-ROOMS = [
-    mnemoscope,
-    auditing,
-    data,
-    demo,
-    neighbours,
-    networks,
-    pages,
-    processes,
-    runs,
-    sampling,
-    scores,
-    studies,
-    training,
-]
+PACKAGES = [module.name for module in pkgutil.iter_modules(mnemoscope.__path__) if module.ispkg]
+ROOMS = [mnemoscope, *(importlib.import_module(f"mnemoscope.{name}") for name in PACKAGES)]
 NAMES = [(room, name) for room in ROOMS for name in room.__all__ if not name.startswith("__")]
 DOCS = Path(__file__).parents[1] / "docs"
 

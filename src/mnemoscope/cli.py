@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from mnemoscope._version import __version__
 from mnemoscope.errors import InputError, MnemoscopeError
+from mnemoscope.studies.commands import app as study_app
 
 if TYPE_CHECKING:
     from mnemoscope.auditing import MeasureResult
@@ -29,6 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(study_app, name="study")
 
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
@@ -166,6 +169,38 @@ def sample(
     spec = {"n": n, "solver": solver, "n_steps": n_steps, "seed": seed}
     write_json(out.with_name(out.name + ".json"), {"version": __version__, "spec": spec, "model": origin})
     typer.echo(f"{n} samples of shape {tuple(drawn.shape[1:])}: {out}")
+
+
+@app.command()
+def predict(
+    psi_p: Annotated[float, typer.Option(help="Features per dimension, p/d.")],
+    time: Annotated[float, typer.Option(help="Time t of the Ornstein-Uhlenbeck process.")],
+    ridge: Annotated[float, typer.Option(help="Ridge λ.")],
+    psi_n: Annotated[float | None, typer.Option(help="Samples per dimension, n/d; that of --data if left out.")] = None,
+    noise_draws: Annotated[str, typer.Option(help="Noise draws m of each sample, or inf.")] = "inf",
+    activation: Annotated[str, typer.Option(help="relu, tanh, erf, gelu or sine.")] = "relu",
+    data: Annotated[str | None, typer.Option(help=f"Take the covariance of a data set: {DATA}")] = None,
+    whitening: Annotated[float | None, typer.Option(help="Whiten the data with this ridge first.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the precise learning curves of random-feature scores say: losses, side of the crossover, what would help."""
+    from mnemoscope.data import load
+    from mnemoscope.theory import predict as run_predict
+
+    prediction = run_predict(
+        psi_n=psi_n,
+        psi_p=psi_p,
+        noise_draws=_noise_draws(noise_draws),
+        time=time,
+        ridge=ridge,
+        activation=activation,
+        data=None if data is None else load(data, progress=True).array,
+        whitening=whitening,
+    )
+    if as_json:
+        print_json(prediction.payload())
+    else:
+        typer.echo(prediction.sentence)
 
 
 def _open_model(model: str, process: str) -> "tuple[Score, Process, tuple[float, float], dict[str, Any]]":

@@ -42,8 +42,7 @@ def simulate(
         (dim,), psi_p * dim, OrnsteinUhlenbeck(), time, activation=activation, generator=generator
     )
     train, fresh = (
-        torch.randn(rows, dim, generator=generator, dtype=torch.float64) * scale
-        for rows in (psi_n * dim, 8 * dim)
+        torch.randn(rows, dim, generator=generator, dtype=torch.float64) * scale for rows in (psi_n * dim, 8 * dim)
     )
     return (
         collect_moments(score, train, noise_draws=noise_draws, generator=generator),
@@ -129,9 +128,7 @@ def test_losses_in_training_time_for_any_covariance(noise_draws, ridge):
 def test_eigenvalues_lie_in_the_predicted_bulks(setting):
     """All within 10 % of a bulk's edges, in the predicted numbers; edges fluctuate like d^{−2/3} = 5 %."""
     activation, psi_n, psi_p, noise_draws, time = setting
-    found = feature_spectrum(
-        psi_n=psi_n, psi_p=psi_p, noise_draws=noise_draws, time=time, activation=activation
-    )
+    found = feature_spectrum(psi_n=psi_n, psi_p=psi_p, noise_draws=noise_draws, time=time, activation=activation)
     eigenvalues = torch.linalg.eigvalsh(simulate(*setting)[0].features).numpy()
     assert np.mean(eigenvalues < 1e-10) == pytest.approx(found.atom_mass, abs=1e-12)
     assert len(found.bulks) == 2

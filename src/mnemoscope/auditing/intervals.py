@@ -11,7 +11,7 @@ Newcombe's (1998) method 10 with exact limits in place of Wilson's.
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import betaincinv
 
 LEVEL = 0.95
 """Confidence level of every interval in the library."""
@@ -37,8 +37,10 @@ class Rate:
 
 def clopper_pearson(count: int, total: int) -> tuple[float, float]:
     """The exact binomial interval at 95 % for ``count`` successes in ``total`` trials (Clopper & Pearson 1934)."""
-    interval = stats.binomtest(count, total).proportion_ci(confidence_level=LEVEL, method="exact")
-    return float(interval.low), float(interval.high)
+    tail = (1 - LEVEL) / 2
+    low = 0.0 if count == 0 else float(betaincinv(count, total - count + 1, tail))
+    high = 1.0 if count == total else float(betaincinv(count + 1, total - count, 1 - tail))
+    return low, high
 
 
 def difference_interval(first: Rate, second: Rate) -> tuple[float, float]:

@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from mnemoscope.auditing.page import distance_histogram, gallery
 from mnemoscope.demo.run import DemoResult, ModelResult
-from mnemoscope.pages import FIGURE_COLOURS, INK, new_figure, render, svg
+from mnemoscope.pages import render
+from mnemoscope.pages.figures import FIGURE_COLOURS, INK, new_figure, svg
 
 _PAIRS = 12
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import as_time
+from mnemoscope.scores import Score
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -27,7 +28,7 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class RandomFeatureScore(nn.Module):
+class RandomFeatureScore(nn.Module, Score):
     """One random-feature score, at one time of a process.
 
     Args:
@@ -101,7 +102,7 @@ class RandomFeatureScore(nn.Module):
         return score.reshape(x.shape).to(x.dtype)
 
 
-class RandomFeatureGrid(nn.Module):
+class RandomFeatureGrid(nn.Module, Score):
     """Random-feature scores at several times, as one score for samplers.
 
     Between its times the noise prediction of the nearest one (in log σ/α) is used, at x rescaled to that

@@ -13,7 +13,7 @@ from cycler import cycler
 from matplotlib.figure import Figure
 
 from mnemoscope.output import atomic_file
-from mnemoscope.pages import FIGURE_COLOURS
+from mnemoscope.pages.figures import FIGURE_COLOURS
 from mnemoscope.studies.study import Plot
 
 _DASHES = ("-", "--", "-.", ":", "-", "--")

@@ -136,9 +136,7 @@ def _integrate(activation: Activation, variance: float, novelty: float) -> tuple
     rule = _piecewise if activation.kinks else _series
     coarse, fine = (np.array(rule(activation, variance, novelty, nodes)) for nodes in (16, 32))
     if variance * fine[0] <= 1e-12 * (variance * fine[0] + fine[1] + fine[2]):
-        raise InputError(
-            f"activation {activation.name}: its first Hermite coefficient is zero, so no linear part"
-        )
+        raise InputError(f"activation {activation.name}: its first Hermite coefficient is zero, so no linear part")
     # s² counts relative to itself, for it may be small and matter, unless it is rounding.
     total = fine.sum()
     change = np.abs(fine - coarse) / np.maximum([total, total, fine[2]], 1e-12 * total)
@@ -150,9 +148,7 @@ def _integrate(activation: Activation, variance: float, novelty: float) -> tuple
     return float(fine[0]), float(fine[1]), float(max(fine[2], 0.0))
 
 
-def _series(
-    activation: Activation, variance: float, novelty: float, nodes: int
-) -> tuple[float, float, float]:
+def _series(activation: Activation, variance: float, novelty: float, nodes: int) -> tuple[float, float, float]:
     """The Hermite series, cut where the nodes still resolve its terms: exact for analytic functions."""
     z, weight = _legendre(np.linspace(-_HALF_WIDTH, _HALF_WIDTH, 17), nodes)
     values = _values(activation, np.sqrt(variance) * z) * weight * _normal_density(z)
@@ -168,9 +164,7 @@ def _series(
     return squares[0] / variance, float(shared), float(private)
 
 
-def _piecewise(
-    activation: Activation, variance: float, novelty: float, nodes: int
-) -> tuple[float, float, float]:
+def _piecewise(activation: Activation, variance: float, novelty: float, nodes: int) -> tuple[float, float, float]:
     """Between the kinks, over independent x and y with u = cx + sy and u' = cx − sy.
 
     ‖f‖² − c(γ) = ½ E[(f(u) − f(u'))²] does not cancel. Its integral over y, as a function of x, varies on the

@@ -58,9 +58,7 @@ def early_stopping(
         spectrum=spectrum,
         ridge=as_positive("ridge", ridge, or_zero=True),
     )
-    best = np.array(
-        [_best(points.ensemble.take([i]), ridge) for i, ridge in enumerate(points.extra["ridge"])]
-    )
+    best = np.array([_best(points.ensemble.take([i]), ridge) for i, ridge in enumerate(points.extra["ridge"])])
     training_time, test, train = best.T
     curves = label_losses(points, test, train, activation)
     stop = points.label(training_time).assign_attrs(long_name="training time of the lowest test loss")
@@ -80,8 +78,6 @@ def _best(point: Ensemble, ridge: float) -> tuple[float, float, float]:
     if test[-1] - test[lowest] < _GAIN:
         return math.inf, float(test[-1]), float(train[-1])
     bracket = scan[max(lowest - 1, 0)], scan[lowest + 1]
-    found = minimize_scalar(
-        lambda x: losses(x)[0][0], bounds=bracket, method="bounded", options={"xatol": 1e-6}
-    )
+    found = minimize_scalar(lambda x: losses(x)[0][0], bounds=bracket, method="bounded", options={"xatol": 1e-6})
     test, train = losses(found.x)
     return math.exp(found.x), float(test[0]), float(train[0])

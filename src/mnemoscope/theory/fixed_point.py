@@ -117,9 +117,7 @@ class State:
         J: Array = 1 - self.kappa + self.kappa**2 * self.ensemble.noise * self.tau
         return J
 
-    def tangent(
-        self, chi1: Any, chi2: Any, rho: Any, ridge: float = 0.0, q: float = 0.0
-    ) -> tuple[Array, Array]:
+    def tangent(self, chi1: Any, chi2: Any, rho: Any, ridge: float = 0.0, q: float = 0.0) -> tuple[Array, Array]:
         """Change of the equations and of J along a direction of (χ1, χ2, ρ, λ, q): per point."""
         p, u = self.ensemble, self.ensemble.fewness
         b, e = -(self.b**2) * chi1, -(self.e**2) * chi2

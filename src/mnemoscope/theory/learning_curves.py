@@ -90,7 +90,5 @@ def label_losses(points: Points, test: Array, train: Array, activation: Activati
         ),
         "bayes_loss": ("denoising loss per dimension of the true score", points.bayes_loss),
     }
-    curves = {
-        name: points.label(values).assign_attrs(long_name=text) for name, (text, values) in meaning.items()
-    }
+    curves = {name: points.label(values).assign_attrs(long_name=text) for name, (text, values) in meaning.items()}
     return xr.Dataset(curves, attrs={"activation": activation_label(activation)})

@@ -114,8 +114,6 @@ def _first_crossing(points: Points, features: Array, share: Array) -> Array:
     root = elementwise.find_root(excess, bracket, args=(found,), tolerances={"xrtol": 1e-10, "xatol": 1e-10})
     if not np.all(root.success):
         where = found[~root.success][0]
-        raise ConvergenceError(
-            f"no boundary found at psi_n={points.ensemble.psi_n[where]:g}, though bracketed"
-        )
+        raise ConvergenceError(f"no boundary found at psi_n={points.ensemble.psi_n[where]:g}, though bracketed")
     boundary[found] = np.exp(root.x)
     return boundary

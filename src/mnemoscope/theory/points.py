@@ -65,9 +65,7 @@ def make_points(
     draws = labelled["noise_draws"]
     bad = draws.where((draws < 1) | ((draws != np.floor(draws)) & np.isfinite(draws))).values
     if np.any(np.isfinite(bad)):
-        raise InputError(
-            f"noise_draws: must be whole numbers >= 1 or math.inf, got {bad[np.isfinite(bad)][0]:g}"
-        )
+        raise InputError(f"noise_draws: must be whole numbers >= 1 or math.inf, got {bad[np.isfinite(bad)][0]:g}")
 
     law = as_spectrum(spectrum)
     process, times = OrnsteinUhlenbeck(), torch.from_numpy(np.array(labelled["time"].values))
@@ -93,9 +91,7 @@ def make_points(
         fewness = 1 / flat["noise_draws"]
     seen = {name: flat[name] for name in ("psi_n", "psi_p", "signal", "noise", "shared", "private")}
     ensemble = Ensemble(**seen, fewness=fewness, spectrum=law)
-    return Points(
-        ensemble, flat["noise_power"], flat["bayes_loss"], {name: flat[name] for name in extra}, template
-    )
+    return Points(ensemble, flat["noise_power"], flat["bayes_loss"], {name: flat[name] for name in extra}, template)
 
 
 def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataArray:
@@ -103,12 +99,8 @@ def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataA
     if not isinstance(values, xr.DataArray):
         array = np.asarray(values)
         if array.ndim > 1:
-            raise InputError(
-                f"{name}: pass a number, a one-dimensional array or a DataArray, got shape {array.shape}"
-            )
-        values = xr.DataArray(
-            array, dims=(name,) if array.ndim else (), coords={name: array} if array.ndim else None
-        )
+            raise InputError(f"{name}: pass a number, a one-dimensional array or a DataArray, got shape {array.shape}")
+        values = xr.DataArray(array, dims=(name,) if array.ndim else (), coords={name: array} if array.ndim else None)
     if values.dtype.kind not in "iuf" or values.size == 0:
         raise InputError(f"{name}: needs real numbers, got {values.dtype} of shape {values.shape}")
     values = values.astype(np.float64)

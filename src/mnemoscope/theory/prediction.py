@@ -109,9 +109,7 @@ def predict(
     named = dict(zip(("psi_n", "psi_p", "noise_draws"), columns, strict=True))
     curves = learning_curve(**named, time=time, ridge=ridge, activation=activation, spectrum=spectrum)
     names = ("test_loss", "train_loss", "score_error", "bayes_loss")
-    found = {
-        variant: _losses(*(float(curves[name][i]) for name in names)) for i, variant in enumerate(variants)
-    }
+    found = {variant: _losses(*(float(curves[name][i]) for name in names)) for i, variant in enumerate(variants)}
     losses = found.pop("asked")
     inputs = {
         "psi_n": float(psi_n),

@@ -53,9 +53,7 @@ def as_spectrum(spectrum: ArrayLike | None) -> Spectrum:
         )
     if not np.all(np.isfinite(values)) or values.min() < 0:
         where = int(np.argmin(np.where(np.isfinite(values), values, -np.inf)))
-        raise InputError(
-            f"spectrum: eigenvalues must be finite and >= 0, got {values[where]} at index {where}"
-        )
+        raise InputError(f"spectrum: eigenvalues must be finite and >= 0, got {values[where]} at index {where}")
     if values.max() == 0:
         raise InputError("spectrum: every eigenvalue is zero")
     distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
@@ -78,9 +76,7 @@ def data_spectrum(data: ArrayLike, *, whitening: float | None = None) -> NDArray
     """
     items: NDArray[Any] = np.asarray(data)
     if items.ndim < 2 or items.shape[0] < 2 or items.dtype.kind not in "biuf":
-        raise InputError(
-            f"data: needs two or more items of real numbers, got {items.dtype} of shape {items.shape}"
-        )
+        raise InputError(f"data: needs two or more items of real numbers, got {items.dtype} of shape {items.shape}")
     if whitening is not None and not 0 < whitening < np.inf:
         raise InputError(f"whitening: must be a positive number, got {whitening}")
     flat = items.reshape(len(items), -1)

@@ -85,9 +85,7 @@ def test_every_item_gets_every_draw_whatever_the_chunk(score, data, draws):
 def test_ridge_is_the_minimiser(score, data):
     moments = moments_of(score, data)
     readout = ridge_readout(moments, RIDGE)
-    torch.testing.assert_close(
-        moments.gradient(readout, RIDGE), torch.zeros_like(readout), atol=1e-12, rtol=0
-    )
+    torch.testing.assert_close(moments.gradient(readout, RIDGE), torch.zeros_like(readout), atol=1e-12, rtol=0)
 
 
 def test_the_score_of_a_readout_has_the_loss_of_the_moments(score, data):

@@ -18,9 +18,7 @@ ACTIVATIONS = {
 
 def make(time=0.1, *, seed=0, event_shape=(2, 3), n_features=20, **more):
     generator = torch.Generator().manual_seed(seed)
-    score = RandomFeatureScore(
-        event_shape, n_features, OrnsteinUhlenbeck(), time, generator=generator, **more
-    )
+    score = RandomFeatureScore(event_shape, n_features, OrnsteinUhlenbeck(), time, generator=generator, **more)
     score.set_readout(torch.randn(score.readout.shape, generator=generator, dtype=score.readout.dtype))
     return score
 
@@ -35,8 +33,7 @@ def test_score_is_the_formula_entry_by_entry(activation):
     for i in range(4):
         flat = x[i].reshape(6)
         features = [
-            ACTIVATIONS[activation](sum(w * v for w, v in zip(row, flat, strict=True)) / math.sqrt(6))
-            - score.centre
+            ACTIVATIONS[activation](sum(w * v for w, v in zip(row, flat, strict=True)) / math.sqrt(6)) - score.centre
             for row in score.weight
         ]
         for k in range(6):

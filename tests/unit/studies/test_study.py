@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from mnemoscope.errors import InputError
-from mnemoscope.pages import FIGURE_COLOURS
+from mnemoscope.pages.figures import FIGURE_COLOURS
 from mnemoscope.studies import STUDIES, Claim, Study, load_study
 from mnemoscope.studies.figures import THEMES, style
 from mnemoscope.studies.report import claim_texts

@@ -70,9 +70,7 @@ def solve(point: Point, ridge: complex, q: float = 0.0) -> np.ndarray:
             z = np.array(equations(point, ridge + 1j * side * height, x[:3] + 1j * x[3:], q)[0])
             return np.concatenate([z.real, z.imag])
 
-        found = root(
-            split, np.concatenate([unknowns.real, unknowns.imag]), method="lm", options={"xtol": 1e-15}
-        )
+        found = root(split, np.concatenate([unknowns.real, unknowns.imag]), method="lm", options={"xtol": 1e-15})
         unknowns = found.x[:3] + 1j * found.x[3:]
     return unknowns
 
@@ -101,8 +99,7 @@ def marchenko_pastur(psi_p: float, function: Callable[[float], complex]) -> comp
         return function(x) * root_part**2 / (2 * math.pi * psi_p * x)
 
     bulk = (
-        quad(lambda t: np.real(integrand(t)), 0, math.pi)[0]
-        + 1j * quad(lambda t: np.imag(integrand(t)), 0, math.pi)[0]
+        quad(lambda t: np.real(integrand(t)), 0, math.pi)[0] + 1j * quad(lambda t: np.imag(integrand(t)), 0, math.pi)[0]
     )
     return psi_p * (bulk + max(0.0, 1 - 1 / psi_p) * function(0.0))
 
@@ -132,7 +129,4 @@ def two_resolvents(point: Point, ridges: tuple[complex, complex]) -> complex:
     g_M = trace(G, M) + sum(u[a] * nu[a] * trace(G, C[a]) for a in range(2))
     S = sum(u[a] * nu[a] for a in range(2))
     kappas, taus = [s["kappa"] for s in scalars], [s["tau"] for s in scalars]
-    return (
-        S * (1 - h * mu2 * (kappas[0] * taus[0] + kappas[1] * taus[1]))
-        + h * mu2 * kappas[0] * kappas[1] * g_M
-    )
+    return S * (1 - h * mu2 * (kappas[0] * taus[0] + kappas[1] * taus[1])) + h * mu2 * kappas[0] * kappas[1] * g_M

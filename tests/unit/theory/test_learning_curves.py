@@ -73,9 +73,7 @@ def test_m_1_peaks_at_as_many_features_as_samples():
 
 def test_more_draws_help_below_the_crossover_and_hurt_beyond():
     m = [1, 4, 100, math.inf]
-    below, beyond = learning_curve(
-        psi_n=20, psi_p=[5.0, 80.0], noise_draws=m, time=0.01, ridge=1e-3
-    ).test_loss
+    below, beyond = learning_curve(psi_n=20, psi_p=[5.0, 80.0], noise_draws=m, time=0.01, ridge=1e-3).test_loss
     assert np.all(np.diff(below) < 0)
     # All of them: m = ∞ is worst deep in memorization.
     deep = learning_curve(psi_n=20, psi_p=3000, noise_draws=m, time=0.01, ridge=1e-3).test_loss
@@ -131,16 +129,12 @@ def test_scale_of_the_activation_is_the_scale_of_the_ridge():
 
 
 def test_arrays_span_a_grid_and_shared_dimensions_run_together():
-    grid = learning_curve(
-        psi_n=[2, 4], psi_p=[1.0, 3.0, 9.0], noise_draws=[1, math.inf], time=0.1, ridge=1e-3
-    )
+    grid = learning_curve(psi_n=[2, 4], psi_p=[1.0, 3.0, 9.0], noise_draws=[1, math.inf], time=0.1, ridge=1e-3)
     assert dict(grid.sizes) == {"psi_n": 2, "psi_p": 3, "noise_draws": 2}
     assert set(grid.data_vars) == set(LOSSES)
     assert grid.attrs["activation"] == "relu"
     one = curve(psi_n=4, psi_p=9.0, noise_draws=math.inf, time=0.1, ridge=1e-3)
-    assert_allclose(
-        [grid[name].sel(psi_n=4, psi_p=9.0, noise_draws=math.inf) for name in LOSSES], one, rtol=SAME
-    )
+    assert_allclose([grid[name].sel(psi_n=4, psi_p=9.0, noise_draws=math.inf) for name in LOSSES], one, rtol=SAME)
 
     along = xr.DataArray([2.0, 4.0], dims="trial")
     paired = learning_curve(psi_n=along, psi_p=2 * along, time=0.1, ridge=[1e-3, 1e-2])

@@ -22,9 +22,7 @@ def test_payload_holds_what_the_interface_promises():
 
 
 def test_infinitely_many_draws_cannot_be_doubled():
-    payload = json.loads(
-        json.dumps(predict(**(POINT | {"noise_draws": math.inf})).payload(), allow_nan=False)
-    )
+    payload = json.loads(json.dumps(predict(**(POINT | {"noise_draws": math.inf})).payload(), allow_nan=False))
     assert payload["inputs"]["noise_draws"] == "inf"
     assert set(payload["changes"]) == {"more_data", "fewer_features"}
 

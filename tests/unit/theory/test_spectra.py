@@ -41,9 +41,7 @@ def test_all_eigenvalues_are_accounted_for(setting, spectrum):
         x, density, weight = along(low, high, setting, spectrum)
         assert density @ weight == pytest.approx(mass, abs=1e-4)
         mean += (x * density) @ weight
-        outside = spectral_density(
-            eigenvalue=[low * 0.999, high * 1.001], **named(setting, spectrum=spectrum)
-        )
+        outside = spectral_density(eigenvalue=[low * 0.999, high * 1.001], **named(setting, spectrum=spectrum))
         assert np.all(outside < 1e-6)
     assert mean == pytest.approx(
         quad(lambda z: np.tanh(z) ** 2 * np.exp(-(z**2) / 2), 0, 9)[0] * 0.7978845608, rel=1e-4
@@ -82,9 +80,7 @@ def test_where_the_bulks_touch_there_are_no_two_times():
 
 def test_a_missed_bulk_is_an_error(monkeypatch):
     monkeypatch.setattr(spectra, "_upper_bound", lambda _: 1.0)
-    with pytest.raises(
-        ConvergenceError, match=r"at psi_n=8, psi_p=40, noise_draws=inf hold a share of 0\.2000"
-    ):
+    with pytest.raises(ConvergenceError, match=r"at psi_n=8, psi_p=40, noise_draws=inf hold a share of 0\.2000"):
         feature_spectrum(**named((8, 40, math.inf, 0.01)))
 
 

@@ -43,18 +43,14 @@ def test_inverse_laplace_of_known_transforms():
         (6, 2, 10, 0.2, (-0.01, -0.01), 0.38585),
     ],
 )
-def test_two_resolvents_against_the_table_and_the_integral_twin(
-    psi_n, psi_p, noise_draws, time, z, published
-):
+def test_two_resolvents_against_the_table_and_the_integral_twin(psi_n, psi_p, noise_draws, time, z, published):
     ensemble = ensemble_of(psi_n, psi_p, noise_draws, time)
     first, second = (solve(ensemble, np.array([-value])) for value in z)
     fast = two_resolvents(first, second, 1).item()
     assert round(fast, 5) == published
     linear = float(ensemble.signal[0]) / math.exp(-2 * time)
     constants = (linear, float(ensemble.shared[0]), float(ensemble.private[0]))
-    slow = reference.two_resolvents(
-        reference.Point(psi_n, psi_p, noise_draws, time, *constants), (-z[0], -z[1])
-    )
+    slow = reference.two_resolvents(reference.Point(psi_n, psi_p, noise_draws, time, *constants), (-z[0], -z[1]))
     assert fast == pytest.approx(slow, rel=1e-6)
 
 
@@ -122,9 +118,7 @@ def test_early_stopping_is_the_lowest_point_of_the_curve():
 def test_with_a_heavy_ridge_there_is_no_reason_to_stop():
     stop = early_stopping(psi_n=50, psi_p=0.5, time=0.1, ridge=1.0)
     assert stop.training_time == math.inf
-    assert stop.test_loss == pytest.approx(
-        float(learning_curve(psi_n=50, psi_p=0.5, time=0.1, ridge=1.0).test_loss)
-    )
+    assert stop.test_loss == pytest.approx(float(learning_curve(psi_n=50, psi_p=0.5, time=0.1, ridge=1.0).test_loss))
 
 
 @pytest.mark.parametrize("change", [{"training_time": 0.0}, {"training_time": -1.0}, {"ridge": -1e-3}])
