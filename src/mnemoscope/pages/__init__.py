@@ -1,6 +1,8 @@
-"""Self-contained HTML pages: one style, everything shown is escaped, nothing is loaded from outside."""
+"""Self-contained HTML pages: one style, everything shown is escaped, nothing is loaded from outside.
 
-from mnemoscope.pages.figures import FIGURE_COLOURS, INK, image_uri, new_figure, svg
+Figures are in ``pages.figures``, imported where they are drawn: matplotlib is slow to import.
+"""
+
 from mnemoscope.pages.render import interval, percent, render
 
-__all__ = ["FIGURE_COLOURS", "INK", "image_uri", "interval", "new_figure", "percent", "render", "svg"]
+__all__ = ["interval", "percent", "render"]
