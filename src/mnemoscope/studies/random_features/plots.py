@@ -1,0 +1,229 @@
+"""The figures: theory as lines, simulation as dots, with bars from the smallest to the largest seed."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mnemoscope.studies.random_features.claims import as_frame, gap, mean_over_seeds
+from mnemoscope.studies.random_features.trials import FASHION_MNIST, SAMPLES
+from mnemoscope.studies.study import Plot
+from mnemoscope.theory import learning_curve, phase_diagram, spectral_density, training_curve
+
+_LOSSES = {"test_loss": "test loss", "train_loss": "train loss"}
+
+
+def draw_plots(results: xr.Dataset) -> list[Plot]:
+    """All figures, most important first."""
+    frame = as_frame(results)
+    part = {name: frame[frame.part == name] for name in frame.part.unique()}
+    largest = int(part["curve"].noise_draws.max())
+    missing = "" if "fashion-mnist" in set(frame.data) else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
+    plots: list[tuple[str, str, Callable[[Figure], None]]] = [
+        (
+            "learning-curves",
+            f"Losses against features per sample: m = ∞ (left; the dots have m = {largest}, the dotted lines are the"
+            " theory at that m) and m = 1 (right). Lines are theory.",
+            lambda figure: _learning_curves(figure, part["curve"]),
+        ),
+        (
+            "noise-draws",
+            "Test loss for several m. Few draws hurt below ψ_p = ψ_n and save the model beyond it.",
+            lambda figure: _noise_draws(figure, part["curve"]),
+        ),
+        (
+            "phase-diagram",
+            "Share of memorization; the line is where it passes 1/2, the dots are ψ_p = ψ_n (theory).",
+            lambda figure: _phase_diagram(figure, part["curve"].iloc[0]),
+        ),
+        (
+            "size",
+            "Gap between simulated and predicted test loss against the dimension; the dotted line falls like 1/d.",
+            lambda figure: _size(figure, part["size"]),
+        ),
+        (
+            "training-time",
+            "Losses along gradient flow from zero. The test loss turns where memorization sets in.",
+            lambda figure: _training_time(figure, results),
+        ),
+        (
+            "spectrum",
+            "Eigenvalues of one simulated feature covariance, and their predicted density.",
+            lambda figure: _spectrum(figure, results),
+        ),
+        (
+            "images",
+            "Losses of models fitted on real images against the theory fed with the images' spectrum: whitened, and"
+            f" raw, where the theory fails on the test loss.{missing}",
+            lambda figure: _images(figure, part["images"]),
+        ),
+        (
+            "copies",
+            f"Share of {SAMPLES} generated digits that are copies of one of the training digits, against the number of"
+            " features; bars are 95 % intervals of the excess over held-out digits, lines join means over seeds.",
+            lambda figure: _copies(figure, part["copies"]),
+        ),
+    ]
+    return [Plot(*plot) for plot in plots]
+
+
+def _theory(row: Any, **changes: Any) -> xr.Dataset:
+    """The learning curve at the setting of one row, with changes."""
+    names = ("psi_n", "psi_p", "noise_draws", "time", "ridge", "activation")
+    return learning_curve(**({name: row[name] for name in names} | changes))
+
+
+def _dots(axes: Axes, rows: Any, x: str, y: str, colour: str, marker: str = "o") -> None:
+    """Means over seeds with a bar from the smallest to the largest."""
+    groups = rows.groupby(x)[y].agg(["mean", "min", "max"])
+    bars = [groups["mean"] - groups["min"], groups["max"] - groups["mean"]]
+    axes.errorbar(groups.index, groups["mean"], yerr=bars, fmt=marker, color=colour, markersize=4, capsize=2)
+
+
+def _learning_curves(figure: Figure, rows: Any) -> None:
+    figure.set_size_inches(9.0, 4.0)
+    psi_n, largest = rows.psi_n.iloc[0], rows.noise_draws.max()
+    ratio = np.geomspace(0.08, 5, 200)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, noise_draws, drawn in zip(panels, (math.inf, 1), (largest, 1), strict=True):
+        dots = rows[rows.noise_draws == drawn].assign(ratio=rows.psi_p / rows.psi_n)
+        line, same = (_theory(rows.iloc[0], psi_p=psi_n * ratio, noise_draws=m) for m in (noise_draws, drawn))
+        for colour, marker, (name, label) in zip(("C0", "C1"), "os", _LOSSES.items(), strict=True):
+            axes.plot(ratio, line[name], color=colour, linestyle="-", label=label)
+            if drawn != noise_draws:
+                axes.plot(ratio, same[name], color=colour, linestyle=":", label=f"{label}, theory at m = {drawn:g}")
+            _dots(axes, dots, "ratio", name, colour, marker)
+        axes.axvline(1, color="C2", linewidth=0.8)
+        axes.set(xscale="log", yscale="log", xlabel="ψ_p/ψ_n", ylim=(1e-3, 40))
+        axes.set_title(f"m = {'∞' if math.isinf(noise_draws) else 1}, ψ_n = {psi_n:g}")
+        axes.legend(loc="lower left")
+    panels[0].set_ylabel("loss per dimension")
+
+
+def _noise_draws(figure: Figure, rows: Any) -> None:
+    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="ψ_p/ψ_n", ylabel="test loss per dimension")
+    psi_n, ratio = rows.psi_n.iloc[0], np.geomspace(0.08, 12, 200)
+    simulated = sorted(rows.noise_draws.unique())
+    for noise_draws in [*simulated, math.inf]:
+        theory = _theory(rows.iloc[0], psi_p=psi_n * ratio, noise_draws=noise_draws)
+        label = "m = ∞" if math.isinf(noise_draws) else f"m = {noise_draws:g}"
+        (line,) = axes.plot(ratio, theory.test_loss, label=label)
+        if noise_draws in simulated:
+            dots = rows[rows.noise_draws == noise_draws].assign(ratio=rows.psi_p / rows.psi_n)
+            _dots(axes, dots, "ratio", "test_loss", str(line.get_color()))
+    axes.axvline(1, color="C5", linewidth=0.8)
+    axes.legend(title=f"ψ_n = {psi_n:g}")
+
+
+def _phase_diagram(figure: Figure, row: Any) -> None:
+    figure.set_size_inches(9.0, 3.4)
+    psi = np.geomspace(0.5, 100, 80)
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, noise_draws in zip(panels, (1, 4, math.inf), strict=True):
+        phases = phase_diagram(
+            psi_n=psi,
+            psi_p=psi,
+            noise_draws=noise_draws,
+            time=row.time,
+            ridge=row.ridge,
+            activation=row.activation,
+        )
+        axes.pcolormesh(psi, psi, phases.memorization.transpose("psi_p", "psi_n"), vmin=0, vmax=1, rasterized=True)
+        axes.plot(psi, phases.boundary, color="white", linestyle="-", linewidth=2)
+        axes.plot(psi, psi, color="white", linestyle=":")
+        axes.set(xscale="log", yscale="log", xlabel="ψ_n", ylim=(psi[0], psi[-1]))
+        axes.set_title(f"m = {'∞' if math.isinf(noise_draws) else noise_draws}")
+    panels[0].set_ylabel("ψ_p")
+    figure.colorbar(panels[0].collections[0], ax=panels, label="share of memorization")
+
+
+def _size(figure: Figure, rows: Any) -> None:
+    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="d", ylabel="|simulation/theory − 1|")
+    means = mean_over_seeds(rows, ["activation", "psi_n", "psi_p", "noise_draws", "time", "dim"])
+    for marker, (setting, group) in zip(
+        "osD^vP", means.groupby(["activation", "psi_n", "psi_p", "noise_draws"]), strict=False
+    ):
+        activation, psi_n, psi_p, noise_draws = setting
+        label = f"{activation}, ψ_n = {psi_n:g}, ψ_p = {psi_p:g}, m = {noise_draws:g}"
+        axes.plot(group.dim, abs(gap(group)), marker=marker, markersize=4, linewidth=0.8, label=label)
+    dims = np.unique(means.dim)
+    axes.plot(dims, 3 / dims, color="C2", linestyle=":", linewidth=2)
+    axes.set_xticks(dims, [f"{dim:g}" for dim in dims])
+    axes.minorticks_off()
+    axes.legend(fontsize=7)
+
+
+def _training_time(figure: Figure, results: xr.Dataset) -> None:
+    figure.set_size_inches(9.0, 4.0)
+    rows = results.isel(trial=np.flatnonzero(results.part == "training-time"))
+    times = np.geomspace(float(rows.training_time[0]), float(rows.training_time[-1]), 100)
+    panels = figure.subplots(1, 2)
+    for noise_draws in np.unique(rows.noise_draws):
+        same = rows.isel(trial=np.flatnonzero(rows.noise_draws == noise_draws))
+        names = ("psi_n", "psi_p", "time", "noise_draws")
+        setting = {name: float(same[name][0]) for name in names}
+        theory = training_curve(**setting, training_time=times, activation=str(same.activation.values[0]))
+        for axes, path, name in zip(panels, ("test_path", "train_path"), _LOSSES, strict=True):
+            (line,) = axes.plot(times, theory[name], label=f"m = {noise_draws:g}")
+            mean, low, high = same[path].mean("trial"), same[path].min("trial"), same[path].max("trial")
+            axes.errorbar(
+                same.training_time, mean, [mean - low, high - mean], fmt="o", color=line.get_color(), markersize=4
+            )
+    for axes, label in zip(panels, _LOSSES.values(), strict=True):
+        axes.set(xscale="log", xlabel="training time τ", ylabel=f"{label} per dimension")
+        axes.legend()
+
+
+def _spectrum(figure: Figure, results: xr.Dataset) -> None:
+    row = results.isel(trial=np.flatnonzero(results.part == "spectrum")[0])
+    eigenvalues = row.eigenvalue.dropna("mode").values
+    eigenvalues = eigenvalues[eigenvalues > 1e-8]
+    n_features = round(float(row.psi_p) * int(row.dim))
+    bins = np.geomspace(eigenvalues.min() * 0.9, eigenvalues.max() * 1.1, 60)
+    names = ("psi_n", "psi_p", "time", "noise_draws")
+    setting: dict[str, Any] = {name: float(row[name]) for name in names}
+    x = np.geomspace(bins[0], bins[-1], 600)
+    density = spectral_density(eigenvalue=x, **setting, activation=str(row.activation.values))
+    axes = figure.add_subplot(xscale="log", xlabel="eigenvalue k of K", ylabel="share of modes per unit of log k")
+    counts, _ = np.histogram(eigenvalues, bins)
+    axes.stairs(counts / n_features / np.diff(np.log(bins)), bins, fill=True, alpha=0.5, color="C0", label="simulation")
+    axes.plot(x, density * x, color="C1", linestyle="-", label="theory")
+    axes.set_title(f"{row.activation.values}, d = {int(row.dim)}, p = {n_features}, m = {int(row.noise_draws)}")
+    axes.legend()
+
+
+def _images(figure: Figure, rows: Any) -> None:
+    figure.set_size_inches(9.0, 4.2)
+    panels = figure.subplots(1, 2)
+    for axes, (loss, label) in zip(panels, (("test", "test loss"), ("train", "train loss")), strict=True):
+        for (data, whitened), group in rows.groupby(["data", "whitened"]):
+            axes.plot(
+                group[f"{loss}_theory"],
+                group[f"{loss}_loss"],
+                "o" if data == "digits" else "s",
+                color="C0" if whitened else "C1",
+                fillstyle="full" if whitened else "none",
+                label=f"{data}, {'whitened' if whitened else 'raw'}",
+            )
+        ends = [rows[[f"{loss}_theory", f"{loss}_loss"]].min().min(), rows[f"{loss}_theory"].max()]
+        axes.plot(ends, ends, color="C2", linestyle="-", linewidth=0.8, label="equal")
+        axes.set(xscale="log", yscale="log", xlabel=f"{label}, theory", ylabel=f"{label}, simulation")
+        axes.legend()
+
+
+def _copies(figure: Figure, rows: Any) -> None:
+    axes = figure.add_subplot(xscale="log", xlabel="p/n", ylabel="copies among the samples")
+    axes.axvline(1, color="C5", linewidth=0.8)
+    for marker, (noise_draws, group) in zip("osD", rows.groupby("noise_draws"), strict=False):
+        ratio = group.psi_p / group.psi_n
+        mean = group.groupby(ratio).copies.mean()
+        (line,) = axes.plot(mean.index, mean, label=f"m = {noise_draws:g}")
+        excess = group.copies - group.null
+        bars = [excess - group.excess_low, group.excess_high - excess]
+        axes.errorbar(ratio, group.copies, bars, fmt=marker, color=line.get_color(), markersize=4, capsize=2)
+    axes.axhline(rows.null.mean(), color="C3", linestyle=":", label="held-out null")
+    axes.legend()

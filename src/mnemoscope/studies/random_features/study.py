@@ -1,0 +1,96 @@
+"""The study: which models are trained under each preset. Claims and figures are modules of their own.
+
+``paper`` differs from ``quick`` in size: dimensions up to 400 instead of 200, the learning curves at the source's
+ψ_n = 20 instead of 4, more seeds. The source's Figure 4 also trains a U-Net of growing width; that part is left out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import xarray as xr
+
+from mnemoscope.runs import Trial, grid
+from mnemoscope.studies.random_features.claims import compute_claims
+from mnemoscope.studies.random_features.plots import draw_plots
+from mnemoscope.studies.random_features.trials import FASHION_MNIST, IMAGE_DIMS, Experiment
+from mnemoscope.studies.study import Claim, Plot, Preset, Study
+
+SIZE_SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time
+    ("tanh", 4, 8, 4, 0.05),
+    ("relu", 4, 8, 4, 0.05),
+    ("tanh", 2, 6, 20, 0.02),
+    ("relu", 2, 6, 20, 0.02),
+    ("tanh", 4, 2, 1, 0.1),
+    ("tanh", 4, 8, 1, 0.1),
+]
+IMAGE_SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time, ridge
+    ("tanh", 4, 2, 1, 0.1, 1e-2),
+    ("tanh", 4, 8, 4, 0.05, 1e-3),
+    ("relu", 4, 2, 4, 0.1, 1e-3),
+    ("relu", 4, 8, 4, 0.05, 1e-3),
+    ("relu", 2, 6, 20, 0.02, 1e-3),
+]
+NEAR_PEAK = [0.8, 0.9, 1.0, 1.1, 1.25]
+"""ψ_p/ψ_n around the peak of m = 1, close enough for a parabola."""
+
+
+class RandomFeatures(Study):
+    """Study C of the literature: theory lines, simulation dots."""
+
+    name = "random-features"
+    title = "Precise learning curves of random-feature scores, and where they memorize"
+
+    def trials(self, preset: Preset, seed: int) -> Sequence[Trial]:
+        quick = preset == "quick"
+
+        def seeds(number: int) -> range:
+            return range(1000 * seed, 1000 * seed + number)
+
+        ridge = 1e-3
+        trials: list[Experiment] = []
+        for dim, number in {50: 8, 100: 8, 200: 4}.items() if quick else {50: 24, 100: 16, 200: 12, 400: 6}.items():
+            trials += _settings(SIZE_SETTINGS, part="size", dim=dim, ridge=ridge, seed=seeds(number))
+
+        psi_n = 4 if quick else 20
+        curve = {"part": "curve", "activation": "relu", "dim": 100, "psi_n": psi_n, "time": 0.01, "ridge": ridge}
+        # Features per sample, for each m: the cost grows like n m p², so the largest m stops first.
+        far = [0.1, 0.25, 0.5, 2.0]
+        for noise_draws, ratios in {1: [*far, 3.0, *NEAR_PEAK], 4: [*far, 3.0, 1.0], 50: [*far[:3], 1.0, 1.5]}.items():
+            if quick and noise_draws == 50:
+                noise_draws, ratios = 100, [*far, 3.0, 1.0]
+            psi_p = [ratio * psi_n for ratio in sorted(ratios)]
+            number = 4 if quick else 1 if noise_draws > 10 else 3
+            trials += grid(Experiment, **curve, psi_p=psi_p, noise_draws=noise_draws, seed=seeds(number))
+
+        images = ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]
+        for data in images:
+            where = {"part": "images", "data": data, "dim": IMAGE_DIMS[data], "whitened": [True, False]}
+            trials += _settings(IMAGE_SETTINGS, **where, seed=seeds(1 if quick else 3))
+
+        model = {"activation": "tanh", "psi_n": 4.0, "psi_p": 8.0, "time": 0.05, "ridge": ridge}
+        trials += grid(
+            Experiment, **model, part="training-time", dim=100, noise_draws=[1, 4, 20], seed=seeds(2 if quick else 4)
+        )
+        spectrum = {"part": "spectrum", "dim": 100 if quick else 200, "noise_draws": 4}
+        trials += grid(Experiment, **(model | spectrum), seed=seeds(1))
+        copies = {"part": "copies", "data": "digits", "dim": IMAGE_DIMS["digits"], "activation": "relu"}
+        copies |= {"psi_n": 0.25, "time": 0.01}  # 16 digits: with more, copies are rare at any p that is affordable
+        psi_p = [0.5, 2.0, 8.0, 32.0] if quick else [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+        trials += grid(
+            Experiment, **(model | copies), psi_p=psi_p, noise_draws=[1, 10, 100], seed=seeds(1 if quick else 3)
+        )
+        return trials
+
+    def claims(self, results: xr.Dataset) -> Sequence[Claim]:
+        return compute_claims(results)
+
+    def plots(self, results: xr.Dataset) -> Sequence[Plot]:
+        return draw_plots(results)
+
+
+def _settings(settings: Sequence[tuple[Any, ...]], **fields: Any) -> list[Experiment]:
+    """The grid of ``fields`` at every setting."""
+    names = ("activation", "psi_n", "psi_p", "noise_draws", "time", "ridge")
+    return [
+        trial for setting in settings for trial in grid(Experiment, **dict(zip(names, setting, strict=False)), **fields)
+    ]
