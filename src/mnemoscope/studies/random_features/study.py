@@ -74,11 +74,9 @@ class RandomFeatures(Study):
         spectrum = {"part": "spectrum", "dim": 100 if quick else 200, "noise_draws": 4}
         trials += grid(Experiment, **(model | spectrum), seed=seeds(1))
         copies = {"part": "copies", "data": "digits", "dim": IMAGE_DIMS["digits"], "activation": "relu"}
-        copies |= {"psi_n": 0.25, "time": 0.01}  # 16 digits: with more, copies are rare at any p that is affordable
-        psi_p = [0.5, 2.0, 8.0, 32.0] if quick else [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
-        trials += grid(
-            Experiment, **(model | copies), psi_p=psi_p, noise_draws=[1, 10, 100], seed=seeds(1 if quick else 3)
-        )
+        # 16 digits: with more, copies are rare at any p that is affordable.
+        copies |= {"psi_n": 0.25, "psi_p": [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0], "time": 0.01, "ridge": ridge}
+        trials += grid(Experiment, **copies, noise_draws=[1, 10, 100], seed=seeds(1 if quick else 3))
         return trials
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:
