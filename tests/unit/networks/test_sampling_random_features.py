@@ -22,8 +22,9 @@ def test_random_features_sample_a_gaussian(generator: torch.Generator) -> None:
         moments = collect_moments(score, data, noise_draws=4, generator=generator)
         score.set_readout(ridge_readout(moments, 1e-6))
         scores.append(score)
+    initial = torch.randn(2000, 2, generator=generator, dtype=torch.float64)
     learned, exact = (
-        sample(score, process, 2000, generator=torch.Generator().manual_seed(7), solver="sde", n_steps=30)
+        sample(score, process, 2000, generator=generator, n_steps=30, initial=initial)
         for score in (RandomFeatureGrid(scores), LawScore(law, process))
     )
     assert (learned - exact).norm() / exact.norm() < 0.1
