@@ -31,10 +31,12 @@ format: $(STAMP)
 clean:
 	rm -rf $(VENV) docs/_build build dist
 
-# torch goes first and by its exact version: any other request may bring gigabytes of GPU libraries.
+# A current pip, since older ones cannot read every package's metadata. Then torch, first and by its exact version: any
+# other request may bring gigabytes of GPU libraries.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mnemoscope needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25'
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	touch $@

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from typer.exceptions import TyperException
 
 from mnemoscope._version import __version__
@@ -19,7 +18,6 @@ from mnemoscope.errors import InputError, MnemoscopeError
 from mnemoscope.studies.commands import app as study_app
 
 if TYPE_CHECKING:
-    from mnemoscope.auditing import MeasureResult
     from mnemoscope.processes import Process
     from mnemoscope.scores import Score
 
@@ -45,17 +43,18 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Train on few and on many real digits, audit both and the empirical score: three minutes on two cores."""
+    from mnemoscope.auditing.terminal import rate_table
     from mnemoscope.demo import DemoSpec, run_demo
 
     result = run_demo(out, DemoSpec(seed=seed), progress=True)
     if as_json:
         print_json(result.to_dict())
     else:
-        table = _rate_table("Model", "Theory")
-        for model in result.models:
-            verdict = f"{model.expected}: {'holds' if model.holds else 'DOES NOT HOLD'}"
-            _add_rates(table, f"{model.name}: {model.description}", model.report.results[0], verdict)
-        _stdout().print(table)
+        rows = [
+            (model.name, model.report.results[0], f"{model.expected}: {'holds' if model.holds else 'DOES NOT HOLD'}")
+            for model in result.models
+        ]
+        _stdout().print(rate_table("Model", rows, "Theory"))
         _stdout().print(f"report: {out / 'report.html'}", soft_wrap=True, highlight=False)
     raise typer.Exit(0 if result.holds else 1)
 
@@ -74,6 +73,7 @@ def audit(
     """Are these samples copies of the training set, more often than held-out data is?"""
     from mnemoscope.auditing import MEASURES
     from mnemoscope.auditing import audit as run_audit
+    from mnemoscope.auditing.terminal import rate_table
     from mnemoscope.data import load
     from mnemoscope.output import output_folder
 
@@ -92,10 +92,7 @@ def audit(
     if as_json:
         print_json(report.to_dict())
         return
-    table = _rate_table("Measure")
-    for result in report.results:
-        _add_rates(table, result.name, result)
-    _stdout().print(table)
+    _stdout().print(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
     for warning in report.warnings:
         _stdout().print(f"warning: {warning}", highlight=False)
     _stdout().print(report.verdict, highlight=False)
@@ -232,21 +229,6 @@ def print_json(value: Any) -> None:
 
 def _stdout() -> Console:
     return Console()
-
-
-def _rate_table(first: str, *more: str) -> Table:
-    return Table(first, "Copies (95 %)", "Null (95 %)", "Excess (95 %)", *more)
-
-
-def _add_rates(table: Table, label: str, result: "MeasureResult", *more: str) -> None:
-    from mnemoscope.pages import interval, percent
-
-    cells = (
-        (result.rate.fraction, result.rate.interval),
-        (result.null.fraction, result.null.interval),
-        (result.excess, result.excess_interval),
-    )
-    table.add_row(label, *(f"{percent(value)} ({interval(ends)})" for value, ends in cells), *more)
 
 
 def main() -> None:

@@ -170,7 +170,7 @@ def test_the_gap_falls_like_one_over_the_dimension():
     """tanh, ψ_n = 4, ψ_p = 8, m = 4: slope of log |gap| against log d, and 1.5 % at d = 400."""
     setting = ("tanh", 4, 8, 4, 0.05)
     expected = theory(*setting)[0]
-    dims = np.array([50, 100, 200, 400])
+    dims = [50, 100, 200, 400]
     gaps = [mean_losses(*setting, dim=dim, seeds=800 // dim)[0] / expected - 1 for dim in dims]
     assert abs(gaps[-1]) < 0.015
     slope = np.polyfit(np.log(dims), np.log(np.abs(gaps)), 1)[0]

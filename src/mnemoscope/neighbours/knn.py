@@ -124,16 +124,17 @@ class _Search:
             y = self._single(rows)
             y_norms = (y.double() ** 2).sum(dim=1)
             largest = torch.maximum(largest, y_norms.max().cpu())
-            squared = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2) + x_norms.float()[:, None]
-            self._pass_over(squared, where, exclude)
-            merged = torch.cat([best, squared], dim=1)
-            numbers = torch.arange(where.start, where.stop, device=self.device).expand(len(x), -1)
-            best, order = torch.topk(merged, n_candidates, dim=1, largest=False)
-            indices = torch.cat([indices, numbers], dim=1).gather(1, order)
+            # ‖x‖² is the same for all y: it is added to the few that are kept.
+            partial = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2)
+            self._pass_over(partial, where, exclude)
+            nearest, columns = torch.topk(partial, min(n_candidates, len(y)), dim=1, largest=False)
+            best, order = torch.topk(torch.cat([best, nearest], dim=1), n_candidates, dim=1, largest=False)
+            indices = torch.cat([indices, columns + where.start], dim=1).gather(1, order)
         if n_candidates == self.data.shape[0]:
             certain = torch.full((len(x),), torch.inf, dtype=torch.float64)
         else:
-            certain = best[:, -1].double().cpu() - _expansion_error(x.shape[1], x_norms.cpu(), largest)
+            worst = best[:, -1].double().cpu() + x_norms.cpu()
+            certain = worst - _expansion_error(x.shape[1], x_norms.cpu(), largest)
         # A slot that was never filled (ignored or excluded rows) points at no row.
         return torch.where(best.isinf(), -1, indices).cpu(), certain * self.scale**2
 

@@ -61,7 +61,7 @@ def collect_moments(
     score: RandomFeatureScore,
     data: Float[Tensor, "n_samples *event"],
     *,
-    noise_draws: int,
+    noise_draws: float,
     generator: torch.Generator,
     chunk: int = 4096,
 ) -> Moments:
