@@ -53,13 +53,11 @@ class RandomFeatures(Study):
 
         psi_n = 4 if quick else 20
         curve = {"part": "curve", "activation": "relu", "dim": 100, "psi_n": psi_n, "time": 0.01, "ridge": ridge}
-        # Features per sample, for each m: the cost grows like n m p², so the largest m stops first.
-        far = [0.1, 0.25, 0.5, 2.0]
-        for noise_draws, ratios in {1: [*far, 3.0, *NEAR_PEAK], 4: [*far, 3.0, 1.0], 50: [*far[:3], 1.0, 1.5]}.items():
-            if quick and noise_draws == 50:
-                noise_draws, ratios = 100, [*far, 3.0, 1.0]
-            psi_p = [ratio * psi_n for ratio in sorted(ratios)]
-            number = 4 if quick else 1 if noise_draws > 10 else 3
+        # Features per sample, for each m: a trial costs n m p², so the largest m is the smaller of the two presets.
+        few, many = ([0.1, 0.25, 0.5, 1.0, 2.0, 3.0], [0.1, 0.25, 0.5, 1.0, 2.0])
+        draws = {1: (sorted({*few, *NEAR_PEAK}), 3), 4: (few, 3), **({100: (few, 3)} if quick else {50: (many, 1)})}
+        for noise_draws, (ratios, number) in draws.items():
+            psi_p = [ratio * psi_n for ratio in ratios]
             trials += grid(Experiment, **curve, psi_p=psi_p, noise_draws=noise_draws, seed=seeds(number))
 
         images = ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]
