@@ -42,7 +42,7 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
         ),
         (
             "size",
-            "Gap between simulated and predicted test loss against the dimension; the dotted line falls like 1/d.",
+            "Gap between simulated and predicted test loss against the dimension; the thick line is 1/d.",
             lambda figure: _size(figure, part["size"]),
         ),
         (
@@ -98,7 +98,7 @@ def _learning_curves(figure: Figure, rows: Any) -> None:
                 axes.plot(ratio, same[name], color=colour, linestyle=":", label=f"{label}, theory at m = {drawn:g}")
             _dots(axes, dots, "ratio", name, colour, marker)
         axes.axvline(1, color="C2", linewidth=0.8)
-        axes.set(xscale="log", yscale="log", xlabel="ψ_p/ψ_n", ylim=(1e-3, 40))
+        axes.set(xscale="log", yscale="log", xlabel="ψ_p/ψ_n", ylim=(1e-5, 40))
         axes.set_title(f"m = {'∞' if math.isinf(noise_draws) else 1}, ψ_n = {psi_n:g}")
         axes.legend(loc="lower left")
     panels[0].set_ylabel("loss per dimension")
@@ -151,7 +151,7 @@ def _size(figure: Figure, rows: Any) -> None:
         label = f"{activation}, ψ_n = {psi_n:g}, ψ_p = {psi_p:g}, m = {noise_draws:g}"
         axes.plot(group.dim, abs(gap(group)), marker=marker, markersize=4, linewidth=0.8, label=label)
     dims = np.unique(means.dim)
-    axes.plot(dims, 3 / dims, color="C2", linestyle=":", linewidth=2)
+    axes.plot(dims, 1 / dims, color="C3", linestyle="-", linewidth=2, alpha=0.5, label="1/d")
     axes.set_xticks(dims, [f"{dim:g}" for dim in dims])
     axes.minorticks_off()
     axes.legend(fontsize=7)
@@ -212,6 +212,11 @@ def _images(figure: Figure, rows: Any) -> None:
         ends = [rows[[f"{loss}_theory", f"{loss}_loss"]].min().min(), rows[f"{loss}_theory"].max()]
         axes.plot(ends, ends, color="C2", linestyle="-", linewidth=0.8, label="equal")
         axes.set(xscale="log", yscale="log", xlabel=f"{label}, theory", ylabel=f"{label}, simulation")
+        ticks = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0]
+        shown = [tick for tick in ticks if ends[0] <= tick <= ends[1]]
+        axes.minorticks_off()
+        axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
+        axes.set_yticks(shown, [f"{tick:g}" for tick in shown])
         axes.legend()
 
 

@@ -15,13 +15,14 @@ from mnemoscope.studies.random_features.plots import draw_plots
 from mnemoscope.studies.random_features.trials import FASHION_MNIST, IMAGE_DIMS, Experiment
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
-SIZE_SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time
-    ("tanh", 4, 8, 4, 0.05),
-    ("relu", 4, 8, 4, 0.05),
-    ("tanh", 2, 6, 20, 0.02),
-    ("relu", 2, 6, 20, 0.02),
-    ("tanh", 4, 2, 1, 0.1),
-    ("tanh", 4, 8, 1, 0.1),
+RIDGE = 1e-3
+SIZE_SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time, ridge
+    ("tanh", 4, 8, 4, 0.05, RIDGE),
+    ("relu", 4, 8, 4, 0.05, RIDGE),
+    ("tanh", 2, 6, 20, 0.02, RIDGE),
+    ("relu", 2, 6, 20, 0.02, RIDGE),
+    ("tanh", 4, 2, 1, 0.1, RIDGE),
+    ("tanh", 4, 8, 1, 0.1, RIDGE),
 ]
 IMAGE_SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time, ridge
     ("tanh", 4, 2, 1, 0.1, 1e-2),
@@ -32,6 +33,9 @@ IMAGE_SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time, ridge
 ]
 NEAR_PEAK = [0.8, 0.9, 1.0, 1.1, 1.25]
 """ψ_p/ψ_n around the peak of m = 1, close enough for a parabola."""
+RATIOS = [0.1, 0.25, 0.5, 1.0, 2.0, 3.0]
+"""ψ_p/ψ_n of every learning curve."""
+COPY_PSI_P = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
 
 
 class RandomFeatures(Study):
@@ -46,35 +50,37 @@ class RandomFeatures(Study):
         def seeds(number: int) -> range:
             return range(1000 * seed, 1000 * seed + number)
 
-        ridge = 1e-3
         trials: list[Experiment] = []
-        for dim, number in {50: 8, 100: 8, 200: 4}.items() if quick else {50: 24, 100: 16, 200: 12, 400: 6}.items():
-            trials += _settings(SIZE_SETTINGS, part="size", dim=dim, ridge=ridge, seed=seeds(number))
+        for dim, number in ({50: 8, 100: 8, 200: 4} if quick else {50: 24, 100: 16, 200: 12, 400: 6}).items():
+            trials += _settings(SIZE_SETTINGS, part="size", dim=dim, seed=seeds(number))
 
         psi_n = 4 if quick else 20
-        curve = {"part": "curve", "activation": "relu", "dim": 100, "psi_n": psi_n, "time": 0.01, "ridge": ridge}
-        # Features per sample, for each m: a trial costs n m p², so the largest m is the smaller of the two presets.
-        few, many = ([0.1, 0.25, 0.5, 1.0, 2.0, 3.0], [0.1, 0.25, 0.5, 1.0, 2.0])
-        draws = {1: (sorted({*few, *NEAR_PEAK}), 3), 4: (few, 3), **({100: (few, 3)} if quick else {50: (many, 1)})}
+        curve = {"part": "curve", "activation": "relu", "dim": 100, "psi_n": psi_n, "time": 0.01, "ridge": RIDGE}
+        # m → (ψ_p/ψ_n, seeds). A trial costs n m p²: where n is larger, the largest m is smaller and stops earlier.
+        largest = {100: (RATIOS, 3)} if quick else {50: (RATIOS[:-1], 1)}
+        draws = {1: (sorted({*RATIOS, *NEAR_PEAK}), 3), 4: (RATIOS, 3), **largest}
         for noise_draws, (ratios, number) in draws.items():
             psi_p = [ratio * psi_n for ratio in ratios]
             trials += grid(Experiment, **curve, psi_p=psi_p, noise_draws=noise_draws, seed=seeds(number))
 
-        images = ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]
-        for data in images:
-            where = {"part": "images", "data": data, "dim": IMAGE_DIMS[data], "whitened": [True, False]}
-            trials += _settings(IMAGE_SETTINGS, **where, seed=seeds(1 if quick else 3))
+        for data in ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]:
+            images = {"part": "images", "data": data, "dim": IMAGE_DIMS[data], "whitened": [True, False]}
+            trials += _settings(IMAGE_SETTINGS, **images, seed=seeds(1 if quick else 3))
 
-        model = {"activation": "tanh", "psi_n": 4.0, "psi_p": 8.0, "time": 0.05, "ridge": ridge}
-        trials += grid(
-            Experiment, **model, part="training-time", dim=100, noise_draws=[1, 4, 20], seed=seeds(2 if quick else 4)
-        )
-        spectrum = {"part": "spectrum", "dim": 100 if quick else 200, "noise_draws": 4}
-        trials += grid(Experiment, **(model | spectrum), seed=seeds(1))
-        copies = {"part": "copies", "data": "digits", "dim": IMAGE_DIMS["digits"], "activation": "relu"}
+        model = {"activation": "tanh", "psi_n": 4.0, "psi_p": 8.0, "time": 0.05, "ridge": RIDGE}
+        flow = model | {"part": "training-time", "dim": 100, "noise_draws": [1, 4, 20]}
+        spectrum = model | {"part": "spectrum", "dim": 100 if quick else 200, "noise_draws": 4}
         # 16 digits: with more, copies are rare at any p that is affordable.
-        copies |= {"psi_n": 0.25, "psi_p": [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0], "time": 0.01, "ridge": ridge}
-        trials += grid(Experiment, **copies, noise_draws=[1, 10, 100], seed=seeds(1 if quick else 3))
+        digits = {"part": "copies", "data": "digits", "dim": IMAGE_DIMS["digits"], "activation": "relu"}
+        copies = digits | {
+            "psi_n": 0.25,
+            "psi_p": COPY_PSI_P,
+            "noise_draws": [1, 10, 100],
+            "time": 0.01,
+            "ridge": RIDGE,
+        }
+        for fields, number in ((flow, 2 if quick else 4), (spectrum, 1), (copies, 1 if quick else 3)):
+            trials += grid(Experiment, **fields, seed=seeds(number))
         return trials
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:
@@ -87,6 +93,5 @@ class RandomFeatures(Study):
 def _settings(settings: Sequence[tuple[Any, ...]], **fields: Any) -> list[Experiment]:
     """The grid of ``fields`` at every setting."""
     names = ("activation", "psi_n", "psi_p", "noise_draws", "time", "ridge")
-    return [
-        trial for setting in settings for trial in grid(Experiment, **dict(zip(names, setting, strict=False)), **fields)
-    ]
+    named = (dict(zip(names, setting, strict=True)) for setting in settings)
+    return [trial for setting in named for trial in grid(Experiment, **setting, **fields)]
