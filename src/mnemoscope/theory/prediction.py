@@ -18,7 +18,7 @@ REAL_IMAGE_ACCURACY = (
     "The theory takes the data to be Gaussian: on Fashion-MNIST (14×14 pixels) its test loss was within 5 %"
     " of models fitted on whitened images, and 16 to 144 % too high for raw ones."
 )
-"""As measured by benchmarks/real_images.py; docs/theory/learning-curves.md has every figure."""
+"""As measured by the study random-features; docs/theory/learning-curves.md has every figure."""
 
 _CHANGES = {
     "more_draws": "twice the noise draws",

@@ -57,8 +57,8 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
         ),
         (
             "images",
-            "Losses of models fitted on real images against the theory fed with the images' spectrum: whitened, and"
-            f" raw, where the theory fails on the test loss.{missing}",
+            "Losses of models fitted on real images against the theory fed with the images' spectrum. Theory over"
+            f" simulation − 1 of the test loss: {_image_ranges(part['images'])}.{missing}",
             lambda figure: _images(figure, part["images"]),
         ),
         (
@@ -196,6 +196,19 @@ def _spectrum(figure: Figure, results: xr.Dataset) -> None:
     axes.legend()
 
 
+def _image_ranges(rows: Any) -> str:
+    """The smallest and largest gap of the theory for each data set, raw and whitened."""
+    texts = []
+    for (data, whitened), group in rows.groupby(["data", "whitened"]):
+        gaps = (group.test_theory / group.test_loss - 1).to_numpy()
+        texts.append(f"{data}, {_scaling(whitened)}, {gaps.min():+.1%} to {gaps.max():+.1%}")
+    return "; ".join(texts)
+
+
+def _scaling(whitened: bool) -> str:
+    return "whitened" if whitened else "raw"
+
+
 def _images(figure: Figure, rows: Any) -> None:
     figure.set_size_inches(9.0, 4.2)
     panels = figure.subplots(1, 2)
@@ -207,7 +220,7 @@ def _images(figure: Figure, rows: Any) -> None:
                 "o" if data == "digits" else "s",
                 color="C0" if whitened else "C1",
                 fillstyle="full" if whitened else "none",
-                label=f"{data}, {'whitened' if whitened else 'raw'}",
+                label=f"{data}, {_scaling(whitened)}",
             )
         ends = [rows[[f"{loss}_theory", f"{loss}_loss"]].min().min(), rows[f"{loss}_theory"].max()]
         axes.plot(ends, ends, color="C2", linestyle="-", linewidth=0.8, label="equal")
