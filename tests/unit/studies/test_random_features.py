@@ -14,7 +14,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.runs.table import tabulate
 from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
-from mnemoscope.studies.random_features import claims, study, trials
+from mnemoscope.studies.random_features import claims, plots, study, trials
 from mnemoscope.studies.random_features.trials import Experiment
 
 TINY: dict[str, Any] = {
@@ -43,7 +43,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The same trials whether or not this machine has the files."""
-    for module in (trials, study):
+    for module in (trials, study, plots):
         monkeypatch.setattr(module, "FASHION_MNIST", tmp_path / "absent")
 
 
@@ -251,6 +251,12 @@ def test_an_unfinished_part_holds_nothing_and_stops_nothing(quick: Any, part: st
         assert all(math.isnan(found[n].measured) == (name == part) for n in names)
 
 
+def test_a_study_without_results_claims_and_draws_nothing(quick: Any) -> None:
+    nothing = tabulate([trial for trial, _ in quick], {})
+    assert {c.name.split("-")[0] for c in claims.compute_claims(nothing) if c.holds} == {"value"}
+    assert load_study("random-features").plots(nothing) == []
+
+
 def test_figures_of_a_tiny_study(quick: Any) -> None:
     others = [
         Experiment(**TINY | {"part": "training-time"}),
@@ -259,9 +265,10 @@ def test_figures_of_a_tiny_study(quick: Any) -> None:
     ]
     made_up = [*quick, *((trial, dict(trial.run())) for trial in others)]
     results: xr.Dataset = tabulate([t for t, _ in made_up], {t.key: check_result(t, r) for t, r in made_up})
-    plots = load_study("random-features").plots(results)
-    assert any("Fashion-MNIST is skipped" in plot.caption for plot in plots)
-    for plot in plots:
+    drawn = load_study("random-features").plots(results)
+    assert len(drawn) == 8
+    assert any("Fashion-MNIST is skipped" in plot.caption for plot in drawn)
+    for plot in drawn:
         figure = Figure()
         plot.draw(figure)
         assert all(axes.has_data() for axes in figure.axes), plot.name

@@ -14,61 +14,54 @@ from mnemoscope.studies.random_features.trials import FASHION_MNIST, SAMPLES
 from mnemoscope.studies.study import Plot
 from mnemoscope.theory import learning_curve, phase_diagram, spectral_density, training_curve
 
+LEARNING_CURVES = (
+    "Losses against features per sample: m = ∞ (left) and m = 1 (right). Lines are theory. A finite model has no m = ∞:"
+    " the dots on the left have the largest m trained, and the dotted lines are the theory at that m."
+)
+NOISE_DRAWS = "Test loss for several m. Few draws hurt below ψ_p = ψ_n and save the model beyond it."
+PHASE_DIAGRAM = "Share of memorization; the line is where it passes 1/2, the dots are ψ_p = ψ_n (theory)."
+SIZE = "Gap between simulated and predicted test loss against the dimension; the thick line is 1/d."
+TRAINING_TIME = "Losses along gradient flow from zero. The test loss turns where memorization sets in."
+SPECTRUM = "Eigenvalues of one simulated feature covariance, and their predicted density."
+IMAGES = (
+    "Losses of models fitted on real images against the theory fed with the images' spectrum. Theory over"
+    " simulation − 1 of the test loss: "
+)
+COPIES = (
+    f"Share of {SAMPLES} generated digits that are copies of a training digit, against the number of features; bars are"
+    " 95 % intervals of the excess over held-out digits, lines join means over seeds."
+)
+
 _LOSSES = {"test_loss": "test loss", "train_loss": "train loss"}
 
 
 def draw_plots(results: xr.Dataset) -> list[Plot]:
-    """All figures, most important first."""
+    """All figures whose trials have begun to come in, most important first."""
+    results = results.isel(trial=np.flatnonzero(results.finished))
     frame = as_frame(results)
     part = {name: frame[frame.part == name] for name in frame.part.unique()}
-    largest = int(part["curve"].noise_draws.max())
-    missing = "" if "fashion-mnist" in set(frame.data) else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
-    plots: list[tuple[str, str, Callable[[Figure], None]]] = [
-        (
-            "learning-curves",
-            f"Losses against features per sample: m = ∞ (left; the dots have m = {largest}, the dotted lines are the"
-            " theory at that m) and m = 1 (right). Lines are theory.",
-            lambda figure: _learning_curves(figure, part["curve"]),
-        ),
-        (
-            "noise-draws",
-            "Test loss for several m. Few draws hurt below ψ_p = ψ_n and save the model beyond it.",
-            lambda figure: _noise_draws(figure, part["curve"]),
-        ),
-        (
-            "phase-diagram",
-            "Share of memorization; the line is where it passes 1/2, the dots are ψ_p = ψ_n (theory).",
-            lambda figure: _phase_diagram(figure, part["curve"].iloc[0]),
-        ),
-        (
-            "size",
-            "Gap between simulated and predicted test loss against the dimension; the thick line is 1/d.",
-            lambda figure: _size(figure, part["size"]),
-        ),
-        (
-            "training-time",
-            "Losses along gradient flow from zero. The test loss turns where memorization sets in.",
-            lambda figure: _training_time(figure, results),
-        ),
-        (
-            "spectrum",
-            "Eigenvalues of one simulated feature covariance, and their predicted density.",
-            lambda figure: _spectrum(figure, results),
-        ),
-        (
-            "images",
-            "Losses of models fitted on real images against the theory fed with the images' spectrum. Theory over"
-            f" simulation − 1 of the test loss: {_image_ranges(part['images'])}.{missing}",
-            lambda figure: _images(figure, part["images"]),
-        ),
-        (
-            "copies",
-            f"Share of {SAMPLES} generated digits that are copies of one of the training digits, against the number of"
-            " features; bars are 95 % intervals of the excess over held-out digits, lines join means over seeds.",
-            lambda figure: _copies(figure, part["copies"]),
-        ),
-    ]
-    return [Plot(*plot) for plot in plots]
+    table = {name: results.isel(trial=np.flatnonzero(results.part == name)) for name in part}
+    missing = "" if FASHION_MNIST.is_dir() else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
+    plots: list[Plot] = []
+
+    def add(name: str, draw: Callable[..., None], rows: Any, caption: str) -> None:
+        plots.append(Plot(name, caption, lambda figure: draw(figure, rows)))
+
+    if "curve" in part:
+        add("learning-curves", _learning_curves, part["curve"], LEARNING_CURVES)
+        add("noise-draws", _noise_draws, part["curve"], NOISE_DRAWS)
+        add("phase-diagram", _phase_diagram, part["curve"].iloc[0], PHASE_DIAGRAM)
+    if "size" in part:
+        add("size", _size, part["size"], SIZE)
+    if "training-time" in part:
+        add("training-time", _training_time, table["training-time"], TRAINING_TIME)
+    if "spectrum" in part:
+        add("spectrum", _spectrum, table["spectrum"], SPECTRUM)
+    if "images" in part:
+        add("images", _images, part["images"], IMAGES + _image_ranges(part["images"]) + missing)
+    if "copies" in part:
+        add("copies", _copies, part["copies"], COPIES)
+    return plots
 
 
 def _theory(row: Any, **changes: Any) -> xr.Dataset:
@@ -157,9 +150,8 @@ def _size(figure: Figure, rows: Any) -> None:
     axes.legend(fontsize=7)
 
 
-def _training_time(figure: Figure, results: xr.Dataset) -> None:
+def _training_time(figure: Figure, rows: xr.Dataset) -> None:
     figure.set_size_inches(9.0, 4.0)
-    rows = results.isel(trial=np.flatnonzero(results.part == "training-time"))
     times = np.geomspace(float(rows.training_time[0]), float(rows.training_time[-1]), 100)
     panels = figure.subplots(1, 2)
     for noise_draws in np.unique(rows.noise_draws):
@@ -178,8 +170,8 @@ def _training_time(figure: Figure, results: xr.Dataset) -> None:
         axes.legend()
 
 
-def _spectrum(figure: Figure, results: xr.Dataset) -> None:
-    row = results.isel(trial=np.flatnonzero(results.part == "spectrum")[0])
+def _spectrum(figure: Figure, rows: xr.Dataset) -> None:
+    row = rows.isel(trial=0)
     eigenvalues = row.eigenvalue.dropna("mode").values
     eigenvalues = eigenvalues[eigenvalues > 1e-8]
     n_features = round(float(row.psi_p) * int(row.dim))
@@ -202,7 +194,7 @@ def _image_ranges(rows: Any) -> str:
     for (data, whitened), group in rows.groupby(["data", "whitened"]):
         gaps = (group.test_theory / group.test_loss - 1).to_numpy()
         texts.append(f"{data}, {_scaling(whitened)}, {gaps.min():+.1%} to {gaps.max():+.1%}")
-    return "; ".join(texts)
+    return "; ".join(texts) + "."
 
 
 def _scaling(whitened: bool) -> str:
