@@ -70,7 +70,7 @@ def _theory(row: Any, **changes: Any) -> xr.Dataset:
     return learning_curve(**({name: row[name] for name in names} | changes))
 
 
-def _dots(axes: Axes, rows: Any, x: str, y: str, colour: str, marker: str = "o") -> None:
+def _dots(axes: Axes, rows: Any, x: str, y: str, colour: Any, marker: str = "o") -> None:
     """Means over seeds with a bar from the smallest to the largest."""
     groups = rows.groupby(x)[y].agg(["mean", "min", "max"])
     bars = [groups["mean"] - groups["min"], groups["max"] - groups["mean"]]
@@ -107,7 +107,7 @@ def _noise_draws(figure: Figure, rows: Any) -> None:
         (line,) = axes.plot(ratio, theory.test_loss, label=label)
         if noise_draws in simulated:
             dots = rows[rows.noise_draws == noise_draws].assign(ratio=rows.psi_p / rows.psi_n)
-            _dots(axes, dots, "ratio", "test_loss", str(line.get_color()))
+            _dots(axes, dots, "ratio", "test_loss", line.get_color())
     axes.axvline(1, color="C5", linewidth=0.8)
     axes.legend(title=f"ψ_n = {psi_n:g}")
 
