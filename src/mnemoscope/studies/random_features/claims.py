@@ -20,17 +20,7 @@ PAPER = "George, Veiga & Macris, arXiv 2502.00336"
 NOTE = "docs/theory/learning-curves.md"
 
 SETTING = ["activation", "psi_n", "psi_p", "noise_draws", "time"]
-SCALARS = [
-    "test_loss",
-    "train_loss",
-    "test_theory",
-    "train_theory",
-    "bayes_loss",
-    "copies",
-    "null",
-    "excess_low",
-    "excess_high",
-]
+LOSSES = ["test_loss", "train_loss", "test_theory", "train_theory", "bayes_loss"]
 
 SANITY = [  # psi_p, noise_draws, score error, train loss, as printed; tanh, psi_n = 4, ridge = 1e-3, time = 0.1
     (2.0, 1.0, "4.06", ".417"),
@@ -44,13 +34,12 @@ def as_frame(results: xr.Dataset) -> Any:
     """The numbers of every trial as a pandas table, one row each."""
     names = [name for name, values in results.data_vars.items() if values.dims == ("trial",)]
     frame = results[names].to_dataframe().reset_index(drop=True)
-    return frame.reindex(columns=[*dict.fromkeys([*frame.columns, *Experiment.model_fields, *SCALARS])])
+    return frame.reindex(columns=[*dict.fromkeys([*frame.columns, *Experiment.model_fields, *LOSSES])])
 
 
 def mean_over_seeds(rows: Any, by: list[str]) -> Any:
     """The mean losses of every group, NaN where one is missing."""
-    losses = SCALARS[:5]
-    return rows.groupby(by)[losses].agg(lambda values: values.to_numpy().mean()).reset_index()
+    return rows.groupby(by)[LOSSES].agg(lambda values: values.to_numpy().mean()).reset_index()
 
 
 def gap(rows: Any, loss: str = "test") -> Array:
