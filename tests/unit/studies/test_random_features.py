@@ -213,11 +213,12 @@ def mirrored(trial: Experiment, result: dict[str, Any]) -> dict[str, Any]:
         (shifted("size", 1.02, dim=200), {"theory-test-d200", "gap-slope"}),
         (shifted("size", 0.9, "train_loss", dim=200), {"theory-train-d200"}),
         (shifted("size", 1.05, psi_p=2, dim=200), {"theory-test-d200", "gap-slope"}),
-        (shifted("curve", 3.0, noise_draws=1, psi_p=5.0), {"peak"}),
-        (shifted("curve", 0.1, noise_draws=1, psi_p=2.0), {"draws-help"}),
-        (shifted("curve", 30.0, noise_draws=1, psi_p=12.0), {"draws-harm"}),
+        (shifted("curve", 3.0, noise_draws=1, psi_p=5.0), {"peak", "theory-curves"}),
+        (shifted("curve", 0.1, noise_draws=1, psi_p=2.0), {"draws-help", "theory-curves"}),
+        (shifted("curve", 30.0, noise_draws=1, psi_p=12.0), {"draws-harm", "theory-curves"}),
         (shifted("curve", 1.5, "train_loss", noise_draws=100), {"crossover"}),
-        (shifted("curve", 0.5, noise_draws=100, psi_p=12.0), {"crossover-losses"}),
+        (shifted("curve", 0.5, noise_draws=100, psi_p=12.0), {"crossover-losses", "theory-curves"}),
+        (shifted("curve", 1.04, noise_draws=4), {"theory-curves"}),
         (shifted("images", 1.2, whitened=True), {"whitened-digits"}),
         (shifted("images", 2.0, whitened=False), set()),
     ],
@@ -244,7 +245,7 @@ def test_an_unfinished_part_holds_nothing_and_stops_nothing(quick: Any, part: st
     found = checked(quick, lambda trial, _: None if trial.part == part else {})
     held = {
         "size": ("theory-test-d100", "theory-train-d200", "gap-slope"),
-        "curve": ("peak", "draws-help", "draws-harm", "crossover", "crossover-losses"),
+        "curve": ("theory-curves", "peak", "draws-help", "draws-harm", "crossover", "crossover-losses"),
         "images": ("whitened-digits",),
     }
     for name, names in held.items():

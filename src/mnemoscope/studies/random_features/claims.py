@@ -105,10 +105,20 @@ def _curve_claims(frame: Any) -> list[Claim]:
     beyond = many[many.ratio >= 1]
     steps = np.diff(beyond.test_loss), -np.diff(beyond.train_loss)
 
+    gaps = abs(gap(curves))
+    worst = curves.iloc[int(gaps.argmax())]
+
     def claim(name: str, statement: str, measured: float, tolerance: Any, published: float | None = None) -> Claim:
         return Claim(name, statement, PAPER, measured, tolerance, published)
 
     return [
+        claim(
+            "theory-curves",
+            "Along the learning curves, d = 100, theory and simulated test loss agree within 5 % (largest of"
+            f" {len(curves)} points: {_setting_text(worst)}).",
+            float(gaps.max()),
+            (None, 0.05),
+        ),
         claim(
             "peak",
             "The simulated test loss of m = 1 peaks at ψ_p = ψ_n (parabola through its means in log ψ_p).",

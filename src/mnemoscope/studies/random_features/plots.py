@@ -147,7 +147,8 @@ def _size(figure: Figure, rows: Any) -> None:
     axes.plot(dims, 1 / dims, color="C3", linestyle="-", linewidth=2, alpha=0.5, label="1/d")
     axes.set_xticks(dims, [f"{dim:g}" for dim in dims])
     axes.minorticks_off()
-    axes.legend(fontsize=7)
+    axes.set_ylim(bottom=axes.get_ylim()[0] / 50)  # room for the legend
+    axes.legend(fontsize=7, loc="lower left")
 
 
 def _training_time(figure: Figure, rows: xr.Dataset) -> None:
