@@ -104,7 +104,6 @@ def _curve_claims(frame: Any) -> list[Claim]:
     better = both.test_loss_few / both.test_loss_many
     beyond = many[many.ratio >= 1]
     steps = np.diff(beyond.test_loss), -np.diff(beyond.train_loss)
-
     gaps = abs(gap(curves))
     worst = curves.iloc[int(gaps.argmax())]
 

@@ -71,14 +71,8 @@ class RandomFeatures(Study):
         flow = model | {"part": "training-time", "dim": 100, "noise_draws": [1, 4, 20]}
         spectrum = model | {"part": "spectrum", "dim": 100 if quick else 200, "noise_draws": 4}
         # 16 digits: with more, copies are rare at any p that is affordable.
-        digits = {"part": "copies", "data": "digits", "dim": IMAGE_DIMS["digits"], "activation": "relu"}
-        copies = digits | {
-            "psi_n": 0.25,
-            "psi_p": COPY_PSI_P,
-            "noise_draws": [1, 10, 100],
-            "time": 0.01,
-            "ridge": RIDGE,
-        }
+        digits = {"part": "copies", "data": "digits", "dim": IMAGE_DIMS["digits"], "activation": "relu", "ridge": RIDGE}
+        copies = digits | {"psi_n": 0.25, "psi_p": COPY_PSI_P, "noise_draws": [1, 10, 100], "time": 0.01}
         for fields, number in ((flow, 2 if quick else 4), (spectrum, 1), (copies, 1 if quick else 3)):
             trials += grid(Experiment, **fields, seed=seeds(number))
         return trials
