@@ -28,8 +28,11 @@ def output_folder(folder: str | Path) -> Path:
 
 
 @contextmanager
-def atomic_file(path: str | Path) -> Iterator[Path]:
+def atomic_file(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its name when the block ends well, and goes when it does not.
+
+    With ``sync`` the content is on the disk before the name is: needed where a power cut must not leave an empty file,
+    not where a checksum would tell.
 
     Raises:
         OutputError: the folder is missing or cannot be written to, or the disk is full; the message names the file.
@@ -38,8 +41,9 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if sync:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
