@@ -96,7 +96,36 @@ def test_sampling_the_empirical_score_returns_training_items(run: Run, tmp_path:
     assert np.load(tmp_path / "s.npy").dtype == np.float32
 
 
+def test_predict(run: Run) -> None:
+    setting = (
+        "predict",
+        "--psi-n",
+        "4",
+        "--noise-draws",
+        "1",
+        "--time",
+        "0.1",
+        "--ridge",
+        "1e-3",
+        "--activation",
+        "tanh",
+    )
+    code, out, _ = run(*setting, "--psi-p", "2", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert round(told["score_error"], 2) == 4.06  # George, Veiga & Macris, as in the design's table
+    assert round(told["train_loss"], 3) == 0.417
+    code, out, _ = run("predict", "--data", "digits", "--psi-p", "1", "--time", "0.1", "--ridge", "1e-3")
+    assert (code, "side of the crossover" in out) == (0, True)
+
+
+def test_studies_are_mounted(run: Run) -> None:
+    assert run("study", "list")[0] == 0
+
+
 BAD = {
+    "theory": (["predict", "--psi-n", "-1", "--psi-p", "2", "--time", "0.1", "--ridge", "1e-3"], "psi_n"),
+    "study": (["study", "run", "alchemy"], "alchemy"),
     "missing": (["audit", "nowhere.npy", "{train}"], "nowhere.npy"),
     "empty": (["audit", "{empty}", "{train}"], "empty.npy"),
     "nan": (["audit", "{broken}", "{train}"], "item 0 holds NaN"),
