@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,41 @@ def output_folder(folder: str | Path) -> Path:
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return path
     except OSError as error:
-        raise OutputError(f"{path}: cannot write there ({error.strerror})") from None
+        raise OutputError(f"{path}: cannot be made ({error.strerror})") from None
+    check_writable(path)
+    return path
+
+
+def check_writable(folder: Path) -> None:
+    """Find out whether files can be written to a folder that should be there.
+
+    Raises:
+        OutputError: it is missing, read-only or full; the message names it.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write there ({error.strerror})") from None
+
+
+@contextmanager
+def new_output_folder(folder: str | Path) -> Iterator[Path]:
+    """``output_folder`` for the length of a block: a folder made for it goes again if the block fails and it is empty.
+
+    Raises:
+        OutputError: as ``output_folder``.
+    """
+    made = not Path(folder).exists()
+    path = output_folder(folder)
+    try:
+        yield path
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 @contextmanager
