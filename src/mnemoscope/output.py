@@ -22,7 +22,7 @@ def output_folder(folder: str | Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror})") from None
+        raise OutputError(f"{path}: cannot write there ({error.strerror})") from None
     check_writable(path)
     return path
 
