@@ -21,6 +21,6 @@ def test_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_readme_names_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     targets = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for command in re.findall(r"make (\w+)", text):
+    for command in ("demo", "test", "lint", "docs", "bench"):
+        assert f"make {command}" in text
         assert f"\n{command}:" in targets
-    assert {"make demo", "make test"} <= set(re.findall(r"make \w+", text))
