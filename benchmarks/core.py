@@ -1,6 +1,6 @@
 """Neighbours, scores and sampling beside their floors and beside what people would write first.
 
-    python -m benchmarks.core
+    python -m benchmarks core
 
 The floor of both fast paths is matrix products: X Yᵀ for neighbours, X Yᵀ and W Y for the score.
 """

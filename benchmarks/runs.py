@@ -4,12 +4,10 @@ import tempfile
 import time
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import distributed
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.timing import row
 from mnemoscope.runs import Result, Trial, grid, sweep
 from mnemoscope.runs.execution import execute
 from mnemoscope.runs.store import Store
@@ -50,19 +48,12 @@ def throughput(n_workers: int, n_trials: int = 100, seconds: float = 0.1) -> flo
         return n_trials / (time.perf_counter() - start)
 
 
-def rows() -> list[dict[str, Any]]:
-    """One row for each figure: what, how much, and what it should be."""
-    one, two = throughput(1), throughput(2)
+def rows() -> list[dict[str, object]]:
+    """All rows, in order."""
+    empty, one, two = in_process(), throughput(1), throughput(2)
     return [
-        {"what": "1000 empty trials in-process, s", "measured": in_process(), "target": "< 5"},
-        {"what": "0.1 s trials on 1 worker, per s", "measured": one, "target": ""},
-        {"what": "0.1 s trials on 2 workers, per s", "measured": two, "target": ""},
-        {"what": "throughput of 2 workers over 1", "measured": two / one, "target": ">= 1.7"},
+        row("1,000 empty trials in-process (s), at most", empty, 5, empty < 5),
+        row("0.1 s trials on 1 worker (per s)", one),
+        row("0.1 s trials on 2 workers (per s)", two),
+        row("throughput of 2 workers over 1", two / one, 1.7, two / one >= 1.7),
     ]
-
-
-if __name__ == "__main__":
-    table = Table("what", "measured", "target", title="runs")
-    for row in rows():
-        table.add_row(row["what"], f"{row['measured']:.2f}", row["target"])
-    Console().print(table)

@@ -1,25 +1,23 @@
 """Speed of the theory and of closed-form training.
 
-    python -m benchmarks.theory
+    python -m benchmarks theory
 
-Three promises, each a row with the figure, what was promised and whether it held:
+Three promises, each a row:
 
-- a 100 × 100 phase diagram for 4 values of m in under 2 s, with residuals below 1e-10; - per point at
-least 1,000 times faster than one ``scipy.optimize.root(method="lm")`` solve with continuation from a
+- a 100 × 100 phase diagram for 4 values of m in under 2 s, with residuals below 1e-10;
+- per point at least 1,000 times faster than one ``scipy.optimize.root(method="lm")`` solve with continuation from a
   large imaginary part, timed in the same run;
-- exact gradient flow at 200 times at least 100 times faster than 1e5 explicit gradient-descent steps at
-n = 400,
+- exact gradient flow at 200 times at least 100 times faster than 1e5 explicit gradient-descent steps at n = 400,
   p = 800, d = 100. Of these 50 are timed and scaled up.
 """
 
 import math
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from tests.unit.theory import reference
 
+from benchmarks.timing import row, seconds
 from mnemoscope.networks.closed_form import GradientFlow, collect_moments, gradient_descent
 from mnemoscope.networks.random_features import RandomFeatureScore
 from mnemoscope.processes import OrnsteinUhlenbeck
@@ -31,16 +29,6 @@ GRID = np.geomspace(0.5, 100, 100)
 DRAWS = [1, 4, 100, math.inf]
 TIME, RIDGE = 0.1, 1e-3
 DESCENT_STEPS, TIMED_STEPS = 100_000, 50
-
-
-def seconds(work: Callable[[], object], repeats: int = 3) -> float:
-    """The shortest of a few runs: the others measure what else the machine was doing."""
-    found = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - start)
-    return min(found)
 
 
 def diagram_rows() -> list[dict[str, object]]:
@@ -97,16 +85,6 @@ def flow_rows(n_samples: int = 400, n_features: int = 800, dim: int = 100) -> li
     ]
 
 
-def row(name: str, value: float, promised: float | None, holds: bool) -> dict[str, object]:
-    return {"name": name, "value": value, "promised": promised, "holds": holds}
-
-
 def rows() -> list[dict[str, object]]:
     """All rows, in order."""
     return diagram_rows() + flow_rows()
-
-
-if __name__ == "__main__":
-    for entry in rows():
-        promised = "" if entry["promised"] is None else f"  (promised {entry['promised']:g})"
-        print(f"{entry['name']:<60} {entry['value']:>12.4g}{promised}{'' if entry['holds'] else '  MISSED'}")

@@ -9,18 +9,20 @@ print(report.verdict)
 from mnemoscope._version import __version__
 from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Report, audit
 from mnemoscope.data import Dataset, Gaussian, GaussianMixture, LinearManifold, load
-from mnemoscope.errors import InputError, MnemoscopeError, NumericalWarning, OutputError
+from mnemoscope.errors import ConvergenceError, InputError, MnemoscopeError, OutputError
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
 from mnemoscope.sampling import sample
 from mnemoscope.scores import EmpiricalScore, LawScore, Score
+from mnemoscope.theory import learning_curve, phase_diagram, predict, spectral_density, training_curve
 from mnemoscope.training import MemorizationMonitor, TrainingSpec, fit, load_run, train_run
 
 __all__ = [
     "EDM",
     "MLP",
     "AbsoluteDistance",
+    "ConvergenceError",
     "Dataset",
     "DistanceRatio",
     "EmpiricalScore",
@@ -33,7 +35,6 @@ __all__ = [
     "MnemoscopeError",
     "NetworkScore",
     "NetworkSpec",
-    "NumericalWarning",
     "OrnsteinUhlenbeck",
     "OutputError",
     "Process",
@@ -47,9 +48,14 @@ __all__ = [
     "audit",
     "build_network",
     "fit",
+    "learning_curve",
     "load",
     "load_run",
     "nearest_neighbours",
+    "phase_diagram",
+    "predict",
     "sample",
+    "spectral_density",
     "train_run",
+    "training_curve",
 ]

@@ -75,20 +75,20 @@ def audit(
     from mnemoscope.auditing import audit as run_audit
     from mnemoscope.auditing.terminal import rate_table
     from mnemoscope.data import load
-    from mnemoscope.output import output_folder
+    from mnemoscope.output import new_output_folder
 
-    folder = output_folder(out)
-    report = run_audit(
-        load(generated, progress=True),
-        load(train, progress=True),
-        holdout=None if holdout is None else load(holdout, progress=True),
-        measures=measure or list(MEASURES),
-        resolution=resolution,
-        seed=seed,
-        progress=True,
-    )
-    report.to_json(folder / "report.json")
-    report.to_html(folder / "report.html")
+    with new_output_folder(out) as folder:
+        report = run_audit(
+            load(generated, progress=True),
+            load(train, progress=True),
+            holdout=None if holdout is None else load(holdout, progress=True),
+            measures=measure or list(MEASURES),
+            resolution=resolution,
+            seed=seed,
+            progress=True,
+        )
+        report.to_json(folder / "report.json")
+        report.to_html(folder / "report.html")
     if as_json:
         print_json(report.to_dict())
         return
@@ -112,7 +112,7 @@ def train(
     steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 10_000,
     batch_size: Annotated[int, typer.Option(help="Batch size.")] = 128,
     ema_decay: Annotated[float, typer.Option(help="Decay of the weights' moving average.")] = 0.999,
-    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.", min=1)] = None,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.", min=1)] = 1000,
     resume: Annotated[bool, typer.Option(help="Go on from the latest checkpoint in OUT.")] = False,
     seed: Seed = 0,
 ) -> None:
@@ -155,10 +155,11 @@ def sample(
     """Draw samples from a trained network, or from the exact empirical score of a data set."""
     import torch
 
-    from mnemoscope.data import from_model, save_array
+    from mnemoscope.data import check_savable, from_model, save_array
     from mnemoscope.output import write_json
     from mnemoscope.sampling import sample as run_sample
 
+    check_savable(out)
     score, forward, value_range, origin = _open_model(model, process)
     generator = torch.Generator().manual_seed(seed)
     drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)

@@ -17,9 +17,5 @@ class OutputError(MnemoscopeError, OSError):
     """A result that cannot be written where it was asked for."""
 
 
-class NumericalWarning(UserWarning):
-    """A computation went on, but its result should be read with care."""
-
-
 class ConvergenceError(MnemoscopeError, ArithmeticError):
     """An iteration that did not reach its tolerance; the message says where."""

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,49 @@ def output_folder(folder: str | Path) -> Path:
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return path
     except OSError as error:
         raise OutputError(f"{path}: cannot write there ({error.strerror})") from None
+    check_writable(path)
+    return path
+
+
+def check_writable(folder: Path) -> None:
+    """Find out whether files can be written to a folder that should be there.
+
+    Raises:
+        OutputError: it is missing, read-only or full; the message names it.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write there ({error.strerror})") from None
 
 
 @contextmanager
-def atomic_file(path: str | Path) -> Iterator[Path]:
+def new_output_folder(folder: str | Path) -> Iterator[Path]:
+    """``output_folder`` for the length of a block: a folder made for it goes again if the block fails and it is empty.
+
+    Raises:
+        OutputError: as ``output_folder``.
+    """
+    made = not Path(folder).exists()
+    path = output_folder(folder)
+    try:
+        yield path
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+@contextmanager
+def atomic_file(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its name when the block ends well, and goes when it does not.
+
+    With ``sync`` the content is on the disk before the name is: needed where a power cut must not leave an empty file,
+    not where a checksum would tell.
 
     Raises:
         OutputError: the folder is missing or cannot be written to, or the disk is full; the message names the file.
@@ -38,8 +72,9 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if sync:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None

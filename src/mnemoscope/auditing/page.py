@@ -49,7 +49,7 @@ def distance_histogram(report: Report) -> Markup:
     )
     axes.set_xlabel("distance to the nearest training item")
     axes.set_ylabel("frequency, highest bin = 1")
-    axes.legend(frameon=False, labelcolor=INK)
+    axes.legend(frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return svg(figure, "Histogram of the distance to the nearest training item, generated samples against the null")
 
 

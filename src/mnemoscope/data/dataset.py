@@ -97,7 +97,7 @@ class Dataset:
         low, high = self.value_range
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
-        return torch.from_numpy(np.asarray(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
+        return torch.from_numpy(np.array(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
 
 
 def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:

@@ -16,10 +16,15 @@ from mnemoscope.data.arrays import Array, as_array
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.images import load_image_folder
 from mnemoscope.errors import InputError
-from mnemoscope.output import atomic_file
+from mnemoscope.output import atomic_file, check_writable
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _KEYED = (".npz", ".safetensors")
+_WRITERS: dict[str, Callable[[BinaryIO, Array], object]] = {
+    ".npy": lambda file, array: np.save(file, array, allow_pickle=False),
+    ".npz": lambda file, array: np.savez_compressed(file, images=array, allow_pickle=False),
+    ".safetensors": lambda file, array: file.write(serialize_safetensors({"images": array})),
+}
 FORMATS = ".npy, .npz, .safetensors, an IDX file (plain or .gz), a folder of IDX files or of images, or 'digits'"
 
 
@@ -48,6 +53,19 @@ def load(source: str | Path, *, progress: bool = False) -> Dataset:
     return Dataset(array, str(source))
 
 
+def check_savable(path: str | Path) -> None:
+    """Find out before long work whether ``save_array`` can write there.
+
+    Raises:
+        InputError: a suffix that it does not write.
+        OutputError: the folder is missing or cannot be written to.
+    """
+    target = Path(path)
+    if target.suffix not in _WRITERS:
+        raise InputError(f"{path}: can write {', '.join(_WRITERS)}, not {target.suffix or 'a name without a suffix'}")
+    check_writable(target.parent)
+
+
 def save_array(path: str | Path, array: Array) -> None:
     """Write an array atomically as ``.npy``, ``.npz`` (named ``images``) or ``.safetensors`` (the same).
 
@@ -55,16 +73,9 @@ def save_array(path: str | Path, array: Array) -> None:
         InputError: another suffix.
         OutputError: the file cannot be written.
     """
-    target = Path(path)
-    writers: dict[str, Callable[[BinaryIO], object]] = {
-        ".npy": lambda file: np.save(file, array, allow_pickle=False),
-        ".npz": lambda file: np.savez_compressed(file, images=array, allow_pickle=False),
-        ".safetensors": lambda file: file.write(serialize_safetensors({"images": array})),
-    }
-    if target.suffix not in writers:
-        raise InputError(f"{path}: can write {', '.join(writers)}, not {target.suffix or 'a name without a suffix'}")
-    with atomic_file(target) as temporary, temporary.open("wb") as file:
-        writers[target.suffix](file)
+    check_savable(path)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        _WRITERS[Path(path).suffix](file, array)
 
 
 def load_digits() -> Dataset:

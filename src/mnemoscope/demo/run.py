@@ -21,7 +21,7 @@ from mnemoscope._version import __version__
 from mnemoscope.auditing import Report, audit
 from mnemoscope.data import Dataset, from_model, load_digits
 from mnemoscope.networks import NetworkSpec, build_network
-from mnemoscope.output import output_folder, write_json, write_text
+from mnemoscope.output import new_output_folder, write_json, write_text
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.sampling import sample
 from mnemoscope.scores import EmpiricalScore, Score
@@ -109,8 +109,14 @@ def run_demo(folder: str | Path, spec: DemoSpec | None = None, *, progress: bool
     """
     from mnemoscope.demo.page import demo_page
 
-    spec = spec or DemoSpec()
-    path = output_folder(folder)
+    with new_output_folder(folder) as path:
+        result = _compute(spec or DemoSpec(), progress)
+        write_json(path / "report.json", result.to_dict())
+        write_text(path / "report.html", demo_page(result))
+    return result
+
+
+def _compute(spec: DemoSpec, progress: bool) -> DemoResult:
     train, holdout = load_digits().split(spec.n_holdout, spec.seed)
     chosen = np.random.default_rng(spec.seed).permutation(train.n_samples)[: spec.n_few]
     few = train.take(chosen, f"{spec.n_few} digits")
@@ -120,7 +126,7 @@ def run_demo(folder: str | Path, spec: DemoSpec | None = None, *, progress: bool
     many_score, many_history = lab.train(train)
     empirical = EmpiricalScore(train.to_model(), _PROCESS)
     network = f"U-Net, {spec.steps} steps"
-    result = DemoResult(
+    return DemoResult(
         spec,
         (
             lab.judge("few", f"{network} on {len(few)} digits", few_score, few, few_history, _memorizes),
@@ -128,9 +134,6 @@ def run_demo(folder: str | Path, spec: DemoSpec | None = None, *, progress: bool
             lab.judge("empirical", f"empirical score of {len(train)} digits", empirical, train, (), _copies),
         ),
     )
-    write_json(path / "report.json", result.to_dict())
-    write_text(path / "report.html", demo_page(result))
-    return result
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def train_run(
         InputError: the folder holds a run and ``resume`` was not asked for, or its run differs (the field is named).
         OutputError: the folder cannot be written to.
     """
+    items, built = data.to_model(), build_network(network, spec.seed)  # whatever they refuse, nothing is written
     path = output_folder(folder)
     asked = _describe(data, process, network, spec)
     described = path / "run.json"
@@ -60,8 +61,8 @@ def train_run(
     write_json(described, asked)
     checkpoints = output_folder(path / "checkpoints")
     return fit(
-        build_network(network, spec.seed),
-        data.to_model(),
+        built,
+        items,
         process,
         spec,
         checkpoints=checkpoints,

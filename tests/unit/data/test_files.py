@@ -196,7 +196,7 @@ def test_empty_and_ambiguous_folders_are_named(tmp_path: Path, images: np.ndarra
 def test_saving_is_all_or_nothing(tmp_path: Path, images: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"\.png"):
         save_array(tmp_path / "x.png", images)
-    with pytest.raises(OutputError, match=r"missing/x\.npy"):
+    with pytest.raises(OutputError, match="missing"):
         save_array(tmp_path / "missing" / "x.npy", images)
     with pytest.raises(ValueError, match="pickle"):
         save_array(tmp_path / "x.npz", np.array([{}], dtype=object))
