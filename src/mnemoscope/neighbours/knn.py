@@ -116,13 +116,13 @@ class _Search:
     def _fast_pass(self, queries: Tensor, exclude: Tensor | None, n_candidates: int) -> tuple[Tensor, Tensor]:
         """Candidates by single-precision distance, and the squared distance below which none can be missing."""
         x = self._single(queries)
-        x_norms = (x.double() ** 2).sum(dim=1)
+        x_norms = torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) ** 2
         largest = torch.zeros((), dtype=torch.float64)
         best = torch.full((len(x), n_candidates), torch.inf, device=self.device)
         indices = torch.zeros((len(x), n_candidates), dtype=torch.int64, device=self.device)
         for where, rows in row_chunks(self.data, self._chunk_rows(len(x))):
             y = self._single(rows)
-            y_norms = (y.double() ** 2).sum(dim=1)
+            y_norms = torch.linalg.vector_norm(y, dim=1, dtype=torch.float64) ** 2
             largest = torch.maximum(largest, y_norms.max().cpu())
             # ‖x‖² is the same for all y: it is added to the few that are kept.
             partial = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2)
@@ -176,7 +176,7 @@ class _Search:
             squared[inside.to(squared.device), (exclude[inside] - where.start).to(squared.device)] = torch.inf
 
     def _single(self, rows: Tensor) -> Tensor:
-        return ((rows - self.centre) / self.scale).to(device=self.device, dtype=torch.float32)
+        return (rows - self.centre).div_(self.scale).to(device=self.device, dtype=torch.float32)
 
     def _chunk_rows(self, n_queries: int) -> int:
         dim = int(np.prod(self.data.shape[1:]))
