@@ -189,6 +189,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``report.json``."""
+        flagged = self.flagged
         sets = {"generated": self.generated, "train": self.train, "holdout": self.holdout}
         return {
             "verdict": self.verdict,
@@ -198,8 +199,8 @@ class Report:
             "intrinsic_dimension": self.intrinsic_dimension,
             "measures": {result.name: result.to_dict() for result in self.results},
             "duplicates": {"clusters": self.duplicates.clusters, "items": self.duplicates.items},
-            "extracted": {"distinct": len({pair.train for pair in self.flagged})},
-            "flagged": [pair._asdict() for pair in self.flagged],
+            "extracted": {"distinct": len({pair.train for pair in flagged})},
+            "flagged": [pair._asdict() for pair in flagged],
             "warnings": self.warnings,
             "limits": self.limits,
             "provenance": {

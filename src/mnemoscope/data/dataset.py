@@ -12,6 +12,7 @@ from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite
 from mnemoscope.errors import InputError
 
 _FROM_DATA = (-np.inf, np.inf)
+_RANGES = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +42,10 @@ class Dataset:
             raise InputError(f"{self.name}: needs shape (n_samples, *event), got {array.shape}")
         if array.size == 0:
             raise InputError(f"{self.name}: is empty, shape {array.shape}")
-        observed = check_finite(array, self.name)
+        # 8-bit data and booleans hold no NaN and tell their range: no pass over them is needed.
+        known = _RANGES.get(array.dtype.str) or check_finite(array, self.name)
         if self.value_range is _FROM_DATA:
-            by_dtype = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
-            object.__setattr__(self, "value_range", by_dtype.get(array.dtype.str, observed))
+            object.__setattr__(self, "value_range", known)
         low, high = self.value_range
         if not low <= high:
             raise InputError(f"{self.name}: value range must go from low to high, got ({low}, {high})")
