@@ -13,7 +13,7 @@ from scipy.stats import linregress, t
 
 from mnemoscope.errors import InputError
 
-GELU_LIPSCHITZ = 1.1289
+GELU_LIPSCHITZ = 1.12891
 """κ of GELU: its slope is largest at a = √2, where it is Φ(√2) + √2 φ(√2)."""
 
 
@@ -61,8 +61,8 @@ def euler_error_bound(
     growth = unit * outer_norm * inner_norm
     change = unit * (outer_norm * inner_slope + outer_slope * inner_norm)
     spread = math.expm1(growth) / growth if growth > 0 else 1.0
-    bound: NDArray[np.float64] = (growth**2 + change) * math.exp(growth) * spread * start_norm / (2 * L)
-    return bound
+    constant = (growth**2 + change) * math.exp(growth) * spread * start_norm / 2
+    return np.asarray(constant / L, dtype=np.float64)
 
 
 def initial_polyak_lojasiewicz(features: ArrayLike, project: ArrayLike, inputs: ArrayLike | None = None) -> float:

@@ -26,6 +26,7 @@ class ResidualBranches(nn.Module):
         depth: L.
         activation: ``identity``, ``relu``, ``gelu`` or ``tanh``.
         initialization: of W: ``tied``, ``smooth`` or ``iid``; V starts at zero.
+        normalized: with the factors 1/√q and 1/√width. The paper's own code leaves both out.
         segment: checkpoints, see ``residual_stack``.
         generator: of the weights; torch's own if left out.
         dtype: of the weights.
@@ -42,6 +43,7 @@ class ResidualBranches(nn.Module):
         *,
         activation: str = "gelu",
         initialization: str = "tied",
+        normalized: bool = True,
         segment: int | None = None,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
@@ -49,6 +51,7 @@ class ResidualBranches(nn.Module):
         super().__init__()
         activation_named(activation)
         self.activation, self.segment = activation, segment
+        self.gains = (1 / math.sqrt(dim), 1 / math.sqrt(width)) if normalized else (1.0, 1.0)
         inner = initial_layers(initialization, depth, (width, dim), generator=generator, dtype=dtype)
         self.inner = nn.Parameter(inner)
         self.outer = nn.Parameter(inner.new_zeros(depth, dim, width))
@@ -65,17 +68,24 @@ class ResidualBranches(nn.Module):
 
     def forward(self, h: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """h_L from h_0."""
-        _, width, dim = self.inner.shape
-        scale = 1 / (self.depth * math.sqrt(width))
-        inner = self.inner / math.sqrt(dim)
-        return residual_stack(h, inner, self.outer, activation=self.activation, scale=scale, segment=self.segment)
+        inner_gain, outer_gain = self.gains
+        scale = outer_gain / self.depth
+        return residual_stack(
+            h,
+            self.inner * inner_gain,
+            self.outer,
+            activation=self.activation,
+            scale=scale,
+            segment=self.segment,
+        )
 
     def velocity(
         self, h: Float[Tensor, "batch dim"], inner: Float[Tensor, "width dim"], outer: Float[Tensor, "dim width"]
     ) -> Float[Tensor, "batch dim"]:
         """f(h, Z) = V σ(W h/√q)/√width of one layer: the right side of the ODE."""
-        hidden = activation_named(self.activation).function(h @ inner.mT / math.sqrt(inner.shape[1]))
-        change: Tensor = hidden @ outer.mT / math.sqrt(outer.shape[1])
+        inner_gain, outer_gain = self.gains
+        hidden = activation_named(self.activation).function(h @ inner.mT * inner_gain)
+        change: Tensor = hidden @ outer.mT * outer_gain
         return change
 
 
@@ -90,6 +100,7 @@ class ResidualMLP(nn.Module):
         depth: L.
         activation: ``identity``, ``relu``, ``gelu`` or ``tanh``.
         initialization: of W: ``tied``, ``smooth`` or ``iid``; V starts at zero.
+        normalized: with the factors 1/√q and 1/√width. The paper's own code leaves both out.
         segment: checkpoints, see ``residual_stack``.
         generator: of the weights; torch's own if left out.
         dtype: of the weights.
@@ -108,6 +119,7 @@ class ResidualMLP(nn.Module):
         *,
         activation: str = "gelu",
         initialization: str = "tied",
+        normalized: bool = True,
         segment: int | None = None,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
@@ -119,6 +131,7 @@ class ResidualMLP(nn.Module):
             depth,
             activation=activation,
             initialization=initialization,
+            normalized=normalized,
             segment=segment,
             generator=generator,
             dtype=dtype,
