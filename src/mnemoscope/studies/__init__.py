@@ -11,7 +11,10 @@ from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
 __all__ = ["STUDIES", "Claim", "Plot", "Preset", "Study", "load_study"]
 
-STUDIES: dict[str, str] = {"random-features": "mnemoscope.studies.random_features:RandomFeatures"}
+STUDIES: dict[str, str] = {
+    "deep-limits": "mnemoscope.studies.deep_limits:DeepLimits",
+    "random-features": "mnemoscope.studies.random_features:RandomFeatures",
+}
 """A study's name → its class, as ``module:Class``."""
 
 

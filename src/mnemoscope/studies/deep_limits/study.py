@@ -1,0 +1,92 @@
+"""The study: which networks are trained under each preset. Claims and figures are modules of their own.
+
+``paper`` runs the source's iterations; ``quick`` is shallower and shorter, fits fewer samples and leaves out the
+identity. The deepest network of ``depth`` is the reference of the others.
+"""
+
+from collections.abc import Sequence
+
+import xarray as xr
+
+from mnemoscope.runs import Trial, grid
+from mnemoscope.studies.deep_limits.claims import compute_claims
+from mnemoscope.studies.deep_limits.images import FASHION_MNIST
+from mnemoscope.studies.deep_limits.plots import draw_plots
+from mnemoscope.studies.deep_limits.trials import DepthTrial
+from mnemoscope.studies.study import Claim, Plot, Preset, Study
+
+DEPTHS = {"quick": [32, 64, 128, 256, 1024], "paper": [32, 64, 128, 256, 512, 1024, 4096]}
+DEPTH_STEPS = {"quick": 100, "paper": 500}
+
+
+class DeepLimits(Study):
+    """Study B of the literature."""
+
+    name = "deep-limits"
+    title = "Deep residual networks become neural ODEs, and where they do not"
+
+    def trials(self, preset: Preset, seed: int) -> Sequence[Trial]:
+        quick = preset == "quick"
+
+        def seeds(number: int) -> range:
+            return range(1000 * seed + 1, 1000 * seed + 1 + number)
+
+        first = seeds(1)[0]
+        pairs = grid(
+            DepthTrial,
+            part="counter-example",
+            depth=[8, 32, 128, 512],
+            activation="relu",
+            n_samples=4,
+            steps=400,
+            seed=first,
+        )
+        depths = [16, 32, 64, 128, 256] if quick else [16, 32, 64, 128, 256, 512, 1024, 2048]
+        odes = grid(DepthTrial, part="ode", depth=depths, n_samples=20, steps=0, seed=seeds(3 if quick else 10))
+        long = (
+            {"depth": 16, "n_samples": 10, "steps": 10_000}
+            if quick
+            else {"depth": 64, "n_samples": 50, "steps": 80_000}
+        )
+        fits = grid(DepthTrial, part="fit", **long, seed=first)
+        return [
+            *pairs,
+            *odes,
+            *(_images(quick, seeds(1 if quick else 2)) if FASHION_MNIST.is_dir() else []),
+            *_scores(quick, seeds(1 if quick else 2)),
+            *grid(DepthTrial, part="depth", depth=DEPTHS[preset], n_samples=100, steps=DEPTH_STEPS[preset], seed=first),
+            *fits,
+        ]
+
+    def claims(self, results: xr.Dataset) -> Sequence[Claim]:
+        return compute_claims(results)
+
+    def plots(self, results: xr.Dataset) -> Sequence[Plot]:
+        return draw_plots(results)
+
+
+def _images(quick: bool, seeds: range) -> list[DepthTrial]:
+    kinds = ["gelu", "relu"] if quick else ["identity", "gelu", "relu"]
+    return grid(
+        DepthTrial,
+        part="images",
+        depth=32,
+        activation=kinds,
+        initialization=["tied", "iid"],
+        n_samples=1000,
+        steps=150 if quick else 240,
+        seed=seeds,
+    )
+
+
+def _scores(quick: bool, seeds: range) -> list[DepthTrial]:
+    kinds = ["tied", "iid"] if quick else ["tied", "smooth", "iid"]
+    return grid(
+        DepthTrial,
+        part="scores",
+        depth=[4, 16] if quick else [4, 16, 64],
+        initialization=kinds,
+        n_samples=16,
+        steps=1200 if quick else 2400,
+        seed=seeds,
+    )
