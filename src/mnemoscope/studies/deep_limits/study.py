@@ -15,7 +15,7 @@ from mnemoscope.studies.deep_limits.plots import draw_plots
 from mnemoscope.studies.deep_limits.trials import DepthTrial
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
-DEPTHS = {"quick": [32, 64, 128, 256, 1024], "paper": [32, 64, 128, 256, 512, 1024, 4096]}
+DEPTHS = {"quick": [32, 64, 128, 512], "paper": [32, 64, 128, 256, 512, 2048]}
 DEPTH_STEPS = {"quick": 100, "paper": 500}
 
 
@@ -28,10 +28,7 @@ class DeepLimits(Study):
     def trials(self, preset: Preset, seed: int) -> Sequence[Trial]:
         quick = preset == "quick"
 
-        def seeds(number: int) -> range:
-            return range(1000 * seed + 1, 1000 * seed + 1 + number)
-
-        first = seeds(1)[0]
+        first = 1000 * seed + 1
         pairs = grid(
             DepthTrial,
             part="counter-example",
@@ -41,22 +38,26 @@ class DeepLimits(Study):
             steps=400,
             seed=first,
         )
-        depths = [16, 32, 64, 128, 256] if quick else [16, 32, 64, 128, 256, 512, 1024, 2048]
-        odes = grid(DepthTrial, part="ode", depth=depths, n_samples=20, steps=0, seed=seeds(3 if quick else 10))
+        lengths = [16, 32, 64, 128, 256] if quick else [16, 32, 64, 128, 256, 512, 1024, 2048]
+        odes = grid(
+            DepthTrial,
+            part="ode",
+            depth=lengths,
+            n_samples=20,
+            steps=0,
+            seed=range(first, first + (3 if quick else 10)),
+        )
         long = (
             {"depth": 16, "n_samples": 10, "steps": 10_000}
             if quick
             else {"depth": 64, "n_samples": 50, "steps": 80_000}
         )
         fits = grid(DepthTrial, part="fit", **long, seed=first)
-        return [
-            *pairs,
-            *odes,
-            *(_images(quick, seeds(1 if quick else 2)) if FASHION_MNIST.is_dir() else []),
-            *_scores(quick, seeds(1 if quick else 2)),
-            *grid(DepthTrial, part="depth", depth=DEPTHS[preset], n_samples=100, steps=DEPTH_STEPS[preset], seed=first),
-            *fits,
-        ]
+        depths = grid(
+            DepthTrial, part="depth", depth=DEPTHS[preset], n_samples=100, steps=DEPTH_STEPS[preset], seed=first
+        )
+        images = _images(quick, first) if FASHION_MNIST.is_dir() else []
+        return [*pairs, *odes, *fits, *depths, *images, *_scores(quick, first)]
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:
         return compute_claims(results)
@@ -65,28 +66,26 @@ class DeepLimits(Study):
         return draw_plots(results)
 
 
-def _images(quick: bool, seeds: range) -> list[DepthTrial]:
-    kinds = ["gelu", "relu"] if quick else ["identity", "gelu", "relu"]
+def _images(quick: bool, seed: int) -> list[DepthTrial]:
     return grid(
         DepthTrial,
         part="images",
         depth=32,
-        activation=kinds,
+        activation=["gelu", "relu"] if quick else ["gelu", "relu", "identity"],
         initialization=["tied", "iid"],
         n_samples=1000,
         steps=150 if quick else 240,
-        seed=seeds,
+        seed=seed,
     )
 
 
-def _scores(quick: bool, seeds: range) -> list[DepthTrial]:
-    kinds = ["tied", "iid"] if quick else ["tied", "smooth", "iid"]
+def _scores(quick: bool, seed: int) -> list[DepthTrial]:
     return grid(
         DepthTrial,
         part="scores",
-        depth=[4, 16] if quick else [4, 16, 64],
-        initialization=kinds,
+        depth=[2, 8] if quick else [2, 8, 32],
+        initialization=["tied", "iid"],
         n_samples=16,
-        steps=1200 if quick else 2400,
-        seed=seeds,
+        steps=1200 if quick else 2000,
+        seed=seed,
     )
