@@ -14,7 +14,8 @@ from mnemoscope.runs.table import tabulate
 from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
 from mnemoscope.studies.deep_limits import images, plots, scores, study
-from mnemoscope.studies.deep_limits.claims import LEAST_STEPS, compute_claims, copies_at_equal_loss
+from mnemoscope.studies.deep_limits.claims import LEAST_STEPS, compute_claims
+from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
 from mnemoscope.studies.deep_limits.trials import DepthTrial
 from mnemoscope.theory import alternating_limit
 
@@ -97,7 +98,7 @@ def test_images_are_classified_better_than_by_chance(monkeypatch: pytest.MonkeyP
     pictures[labels == 0, :, :7] += 2
     pictures[labels == 1, :, 7:] += 2
     monkeypatch.setattr(images, "_images", lambda which, count: (pictures[:count], labels[:count]))
-    found = outcome(part="images", depth=2, n_samples=256, steps=40)
+    found = outcome(part="images", depth=3, n_samples=256, steps=60)
     assert found["train_accuracy"] > 90
     assert 0 <= found["p_value"] <= 1
     assert found["null_low"] <= 1 <= found["null_high"]
@@ -140,7 +141,7 @@ def exact(trial: DepthTrial) -> dict[str, Any]:
             "maximum": ("iteration", time / L),
             "accumulated": ("iteration", time / math.sqrt(L)),
             "descent_loss": ("iteration", 1 / time),
-            "path": (("iteration", "place", "weight"), (1 / L - 1 / 4096) * weight * time[:, None, None]),
+            "path": (("iteration", "place", "weight"), (1 / L - 1 / 2048) * weight * time[:, None, None]),
         }
     if trial.part == "fit":
         fall = STEP * 2.0
@@ -209,8 +210,8 @@ def on(part: str, result: dict[str, Any], **where: Any) -> Change:
 @pytest.mark.parametrize(
     ("change", "fail"),
     [
-        (on("depth", {"maximum": ("iteration", np.ones(5))}, depth=4096), {"maximum-slope"}),
-        (on("depth", {"accumulated": ("iteration", np.ones(5))}, depth=4096), {"accumulated-slope"}),
+        (on("depth", {"maximum": ("iteration", np.ones(5))}, depth=2048), {"maximum-slope"}),
+        (on("depth", {"accumulated": ("iteration", np.ones(5))}, depth=2048), {"accumulated-slope"}),
         (
             on("depth", {"path": (("iteration", "place", "weight"), np.ones((5, 3, 2)))}, depth=512),
             {"reference-falls", "reference-slope"},
@@ -224,7 +225,7 @@ def on(part: str, result: dict[str, Any], **where: Any) -> Change:
         (on("counter-example", {"pair_error": 1e-5}, depth=512), {"pair-limit"}),
         (on("images", {"smooth": 0.0}, activation="gelu", initialization="tied", seed=1), {"images-gelu-tied"}),
         (on("images", {"smooth": 1.0}, activation="relu", initialization="tied"), {"images-relu-tied"}),
-        (on("scores", {"copies": ("look", 0 * LOOK)}, depth=64), {"scores-depth"}),
+        (on("scores", {"copies": ("look", 0 * LOOK)}, depth=32), {"scores-depth"}),
         (on("scores", {"excess_low": ("look", -0.1 + 0 * LOOK)}), {"scores-memorize"}),
     ],
 )
@@ -243,12 +244,12 @@ def test_an_unfinished_part_holds_nothing_and_stops_nothing(paper: Any, part: st
 
 def test_copies_are_compared_at_the_lowest_loss_that_all_reach(paper: Any) -> None:
     late = {"score_loss": ("look", 1 - LOOK / 20)}
-    results = table(paper, on("scores", late, depth=64))
+    results = table(paper, on("scores", late, depth=32))
     trials = results.isel(trial=np.flatnonzero(results.part == "scores"))
     level, settings = copies_at_equal_loss(trials)
     assert level == pytest.approx(0.6)
-    for depth, copies in ((64, 0.8), (4, 0.4)):
-        assert [s.copies for s in settings if s.depth == depth] == pytest.approx([copies] * 3)
+    for depth, copies in ((32, 0.8), (2, 0.4)):
+        assert [s.copies for s in settings if s.depth == depth] == pytest.approx([copies] * 2)
 
 
 def test_figures_of_made_up_results(paper: Any) -> None:

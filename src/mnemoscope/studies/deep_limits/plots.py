@@ -8,8 +8,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnemoscope.studies.deep_limits.claims import copies_at_equal_loss, part_of, reference_distances
+from mnemoscope.studies.deep_limits.claims import part_of, reference_distances
 from mnemoscope.studies.deep_limits.images import FASHION_MNIST
+from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
 from mnemoscope.studies.deep_limits.scores import SAMPLES
 from mnemoscope.studies.deep_limits.trials import RATIO, SHOWN
 from mnemoscope.studies.study import Plot
@@ -34,9 +35,9 @@ IMAGES = (
     " against 1 for shuffled layers (bars: 95 % of shuffles), and accuracy on training (hollow) and test images."
 )
 SCORES = (
-    f"Residual score networks on 16 digits of 4×4 pixels. Left: share of copies among {SAMPLES} samples against the loss, along"
-    " training. Right: the same at the lowest loss that all of them reach, mean over seeds, bars: mean 95 % interval of"
-    " the excess; the dotted line is the held-out null."
+    f"Residual score networks on 16 digits of 4×4 pixels. Left: share of copies among {SAMPLES} samples against the"
+    " loss, along training. Right: the same at the lowest loss that all of them reach, with 95 % intervals of the"
+    " excess; the dotted line is the held-out null."
 )
 
 

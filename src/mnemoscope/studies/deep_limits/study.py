@@ -26,9 +26,7 @@ class DeepLimits(Study):
     title = "Deep residual networks become neural ODEs, and where they do not"
 
     def trials(self, preset: Preset, seed: int) -> Sequence[Trial]:
-        quick = preset == "quick"
-
-        first = 1000 * seed + 1
+        quick, first = preset == "quick", 1000 * seed + 1
         pairs = grid(
             DepthTrial,
             part="counter-example",
@@ -38,21 +36,16 @@ class DeepLimits(Study):
             steps=400,
             seed=first,
         )
-        lengths = [16, 32, 64, 128, 256] if quick else [16, 32, 64, 128, 256, 512, 1024, 2048]
         odes = grid(
             DepthTrial,
             part="ode",
-            depth=lengths,
+            depth=[16, 32, 64, 128, 256] if quick else [16, 32, 64, 128, 256, 512, 1024, 2048],
             n_samples=20,
             steps=0,
             seed=range(first, first + (3 if quick else 10)),
         )
-        long = (
-            {"depth": 16, "n_samples": 10, "steps": 10_000}
-            if quick
-            else {"depth": 64, "n_samples": 50, "steps": 80_000}
-        )
-        fits = grid(DepthTrial, part="fit", **long, seed=first)
+        depth, n_samples, steps = (16, 10, 10_000) if quick else (64, 50, 80_000)
+        fits = grid(DepthTrial, part="fit", depth=depth, n_samples=n_samples, steps=steps, seed=first)
         depths = grid(
             DepthTrial, part="depth", depth=DEPTHS[preset], n_samples=100, steps=DEPTH_STEPS[preset], seed=first
         )
