@@ -44,7 +44,7 @@ class DeepLimits(Study):
             steps=0,
             seed=range(first, first + (3 if quick else 10)),
         )
-        depth, n_samples, steps = (16, 10, 10_000) if quick else (64, 50, 80_000)
+        depth, n_samples, steps = (16, 10, 2000) if quick else (64, 50, 80_000)
         fits = grid(DepthTrial, part="fit", depth=depth, n_samples=n_samples, steps=steps, seed=first)
         depths = grid(
             DepthTrial, part="depth", depth=DEPTHS[preset], n_samples=100, steps=DEPTH_STEPS[preset], seed=first
