@@ -49,7 +49,7 @@ class EmpiricalScore(Score):
 
     def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The score at x."""
-        flat, _, sigma = self._queries(x, t)
+        _, _, sigma = self._queries(x, t)
         return (self.posterior(x, t).residual / sigma**2).reshape(x.shape).to(x.dtype)
 
     def denoiser(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:

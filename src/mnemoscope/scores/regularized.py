@@ -8,7 +8,7 @@ Tikhonov                  r/(σ² + c)                                  Baptista
 Tikhonov, covariance      per mode k: r_k/(σ² + c/λ_k)                the same framework, Γ = (c/σ²) C⁻¹
 empirical Bayes           r/σ² · min(1, Σ_j N_j/τ)                    Baptista et al. 2025
 tempered                  r/σ² with w_i ∝ π_i N_i^{1/T}               the weights of a wider kernel
-kernel-smoothed           the mean of r/σ² over x + h z, z ~ N(0, I)  Scarvelis, Borde & Solomon 2023; Gabriel et al. 2025
+kernel-smoothed           the mean of r/σ² over x + h z, z ~ N(0, I)  Scarvelis et al. 2023; Gabriel et al. 2025
 ========================  ==========================================  =============================================
 
 Each tends to the exact score as its parameter tends to none (c, τ, h → 0, T → 1). Denoiser and noise prediction are
@@ -85,14 +85,15 @@ class TikhonovScore(RegularizedScore):
         if metric not in METRICS:
             raise InputError(f"tikhonov: unknown metric {metric!r}, choose one of {', '.join(METRICS)}")
         super().__init__(train, process, weights)
-        self.c, self._basis = c, None
+        self.c = c
+        self._basis: Tensor | None = None
         if metric == "covariance":
             values, self._basis = torch.linalg.eigh(self.empirical.points.covariance())
             null = values <= len(values) * torch.finfo(values.dtype).eps * values.amax()
             self._penalty = torch.where(null, 0.0, c / values)
 
     def _flat_score(self, x: Tensor, t: Time, variance: Tensor) -> Tensor:
-        residual = self.empirical.posterior(x, t).residual
+        residual: Tensor = self.empirical.posterior(x, t).residual
         if self._basis is None:
             return residual / (variance + self.c)
         return (residual @ self._basis / (variance + self._penalty)) @ self._basis.mT
