@@ -150,6 +150,14 @@ BAD = {
     "optimizer": (["train", "digits", "--out", "r", "--optimizer", "lion"], "lion"),
     "process": (["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--process", "levy"], "levy"),
     "solver": (["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--solver", "euler"], "euler"),
+    "regularizer": (
+        ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "ridge:1"],
+        "unknown regularizer 'ridge'",
+    ),
+    "strength": (
+        ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "tikhonov:-1"],
+        "c must be a finite number >= 0",
+    ),
     "count": (["sample", "empirical:digits", "--n", "0", "--out", "s.npy"], "n and batch_size"),
     "suffix": (["sample", "empirical:digits", "--n", "4", "--out", "s.gif", "--n-steps", "2"], ".gif"),
     "no run": (["sample", "{folder}", "--n", "4", "--out", "s.npy"], "holds no training run"),
