@@ -14,7 +14,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.runs.table import tabulate
 from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
-from mnemoscope.studies.random_features import claims, plots, study, trials
+from mnemoscope.studies.random_features import claims, images, plots, study, trials
 from mnemoscope.studies.random_features.trials import Experiment
 
 TINY: dict[str, Any] = {
@@ -43,7 +43,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The same trials whether or not this machine has the files."""
-    for module in (trials, study, plots):
+    for module in (images, study, plots):
         monkeypatch.setattr(module, "FASHION_MNIST", tmp_path / "absent")
 
 
@@ -70,7 +70,7 @@ def test_an_unknown_part_is_refused() -> None:
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 def test_presets_list_every_part_and_keep_seeds_apart(preset: Any) -> None:
     zero, one = (load_study("random-features").trials(preset, seed) for seed in (0, 1))
-    assert {trial.part for trial in zero} == {"size", "curve", "images", "training-time", "spectrum", "copies"}
+    assert {trial.part for trial in zero} == {"size", "curve", "images", "training-time", "spectrum", "copies", "unet"}
     assert len({trial.key for trial in zero}) == len(zero)
     assert not {trial.seed for trial in zero} & {trial.seed for trial in one}
     assert {trial.data for trial in zero} == {"gaussian", "digits"}

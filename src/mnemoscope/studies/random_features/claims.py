@@ -20,6 +20,7 @@ PAPER = "George, Veiga & Macris, arXiv 2502.00336"
 NOTE = "docs/theory/learning-curves.md"
 
 SETTING = ["activation", "psi_n", "psi_p", "noise_draws", "time"]
+COPIES = ["copies", "null", "excess_low", "excess_high", "n_parameters"]
 LOSSES = ["test_loss", "train_loss", "test_theory", "train_theory", "bayes_loss"]
 
 SANITY = [  # psi_p, noise_draws, score error, train loss, as printed; tanh, psi_n = 4, ridge = 1e-3, time = 0.1
@@ -34,7 +35,7 @@ def as_frame(results: xr.Dataset) -> Any:
     """The numbers of every trial as a pandas table, one row each."""
     names = [name for name, values in results.data_vars.items() if values.dims == ("trial",)]
     frame = results[names].to_dataframe().reset_index(drop=True)
-    return frame.reindex(columns=[*dict.fromkeys([*frame.columns, *Experiment.model_fields, *LOSSES])])
+    return frame.reindex(columns=[*dict.fromkeys([*frame.columns, *Experiment.model_fields, *LOSSES, *COPIES])])
 
 
 def mean_over_seeds(rows: Any, by: list[str]) -> Any:
