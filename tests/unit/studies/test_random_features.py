@@ -173,6 +173,8 @@ def test_exact_results_hold_every_claim(quick: Any) -> None:
     assert [name for name, c in found.items() if not c.holds] == []
     assert found["gap-slope"].measured == pytest.approx(-1)
     assert found["theory-test-d100"].measured == pytest.approx(0.02)
+    assert found["theory-test-limit"].measured == pytest.approx(0, abs=1e-12)
+    assert found["theory-test-limit"].accepted[1] == pytest.approx(0.03)
     assert found["theory-train-d200"].measured == pytest.approx(0.005)
     assert found["theory-test-d200"].accepted[1] == pytest.approx(0.03)
     assert found["whitened-digits"].measured == pytest.approx(2 / 64)
@@ -211,8 +213,8 @@ def mirrored(trial: Experiment, result: dict[str, Any]) -> dict[str, Any]:
     [
         (shifted("size", 1.1, dim=100), {"theory-test-d100"}),
         (shifted("size", 1.02, dim=200), {"theory-test-d200", "gap-slope"}),
-        (shifted("size", 0.9, "train_loss", dim=200), {"theory-train-d200"}),
-        (shifted("size", 1.05, psi_p=2, dim=200), {"theory-test-d200", "gap-slope"}),
+        (shifted("size", 0.9, "train_loss", dim=200), {"theory-train-d200", "theory-train-limit"}),
+        (shifted("size", 1.05, psi_p=2, dim=200), {"theory-test-d200", "theory-test-limit", "gap-slope"}),
         (shifted("curve", 3.0, noise_draws=1, psi_p=5.0), {"peak", "theory-curves"}),
         (shifted("curve", 0.1, noise_draws=1, psi_p=2.0), {"draws-help", "theory-curves"}),
         (shifted("curve", 30.0, noise_draws=1, psi_p=12.0), {"draws-harm", "theory-curves"}),

@@ -35,6 +35,7 @@ def unet_claims(results: xr.Dataset) -> list[Claim]:
         return Claim(name, text + statement, PAPER + ", Figure 4", measured, tolerance)
 
     widest, few = rows.loc[m, wide], rows.loc[1, wide]
+    every = rows.xs(wide, level="width").copies.groupby("noise_draws").agg(lambda values: values.to_numpy().mean())
     return [
         claim(
             "unet-width",
@@ -47,6 +48,12 @@ def unet_claims(results: xr.Dataset) -> list[Claim]:
             "unet-draws",
             f"at width {wide} it is larger at m = {m} than at m = 1 (the same).",
             excess_low(widest, few),
+            (0.0, None),
+        ),
+        claim(
+            "unet-draws-grow",
+            f"at width {wide} it does not fall from one m to the next (smallest step of the mean over seeds).",
+            float(np.diff(every.to_numpy()).min()),
             (0.0, None),
         ),
         claim(
