@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("core", "theory", "runs")
+MODULES = ("core", "scores", "theory", "runs")
 
 
 def main() -> None:
