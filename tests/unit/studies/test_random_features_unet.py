@@ -199,5 +199,5 @@ def test_the_figure() -> None:
     assert [plot.name for plot in drawn] == ["unet"]
     figure = Figure()
     drawn[0].draw(figure)
-    assert [len(axes.lines) for axes in figure.axes] == [7, 7, 7]
+    assert [len(axes.lines) for axes in figure.axes] == [7, 7, 6]
     assert [len(axes.collections) for axes in figure.axes] == [6, 0, 0]

@@ -3,7 +3,7 @@
 George, Veiga & Macris (arXiv 2502.00336, Figure 4) repeat their count of copies with a U-Net in place of random
 features: the width grows, the training images and the noise draws m of each stay the same. A network that never copies
 may be one that generalizes or one that has learnt nothing, so its losses stand beside its copies. They are of the
-predicted velocity, in units of the images' variance: a network that predicts nothing has loss 1.
+predicted velocity, in units of the training images' variance: a network that predicts nothing has train loss 1.
 """
 
 import math

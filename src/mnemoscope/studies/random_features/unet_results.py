@@ -15,8 +15,8 @@ from mnemoscope.studies.study import Claim
 UNET = (
     f"U-Nets of growing width. Above: share of {SAMPLES} generated digits that are copies of a training digit, against"
     " the number of parameters; the band is the 95 % interval of the excess over held-out digits, put on the null, for"
-    " each seed. Below: the loss on the draws trained on (left) and on held-out digits (right); 1 is a network that"
-    " predicts nothing. Lines join means over seeds."
+    " each seed. Below: the loss on the draws trained on (left; 1 is a network that predicts nothing) and on held-out"
+    " digits (right). Lines join means over seeds."
 )
 
 
@@ -91,7 +91,11 @@ def draw_unet(figure: Figure, rows: Any) -> None:
     panels["copies"].set_ylabel("copies among the samples")
     panels["copies"].legend()
     for name, label in (("train_loss", "train loss"), ("test_loss", "test loss")):
-        panels[name].axhline(1, color="C5", linewidth=0.8)
-        panels[name].set(yscale="log", ylabel=label)
+        panels[name].set_ylabel(label)
+    panels["train_loss"].set_yscale("log")
+    panels["train_loss"].axhline(1, color="C5", linewidth=0.8)
+    sizes = np.unique(rows.n_parameters)
     for axes in panels.values():
         axes.set(xscale="log", xlabel="parameters")
+        axes.set_xticks(sizes, [f"{size / 1000:.0f}k" for size in sizes])
+        axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
