@@ -33,6 +33,7 @@ COPIES = (
     f"Share of {SAMPLES} generated digits that are copies of a training digit, against the number of features; bars are"
     " 95 % intervals of the excess over held-out digits, lines join means over seeds."
 )
+
 _LOSSES = {"test_loss": "test loss", "train_loss": "train loss"}
 
 
