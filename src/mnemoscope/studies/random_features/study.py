@@ -1,7 +1,7 @@
 """The study: which models are trained under each preset. Claims and figures are modules of their own.
 
 ``paper`` differs from ``quick`` in size: dimensions up to 400 instead of 200, the learning curves at the source's
-ψ_n = 20 instead of 4, more seeds. The U-Net of ``quick`` is trained on 8 digits for 200 steps at two widths, about 50 s
+ψ_n = 20 instead of 4, more seeds. The U-Net of ``quick`` is trained on 8 digits for 200 steps at two widths, a minute
 of computing; that of ``paper`` on 16 digits, as many as the random features have, for 500 steps at three widths.
 """
 
