@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from mnemoscope.neighbours.rounding import UNIT, gamma
 from mnemoscope.scores.points import WeightedPoints
 from mnemoscope.scores.posterior import Posterior, posterior
 
@@ -25,7 +26,6 @@ TRUNCATED_MASS = 1e-12
 TOLERANCE = 1e-4
 """Estimated relative error of the residual at which single precision gives way to double."""
 
-_UNIT = 2.0**-24
 _LOGIT_BYTES = 2**28
 _QUERY_BLOCK = 1024
 _CHUNK_ROWS = 1024
@@ -58,9 +58,11 @@ class _Block:
         self.centred = x - alpha * points.centre
         self.squared = (self.centred**2).sum(dim=1)
         largest = points.squared_norms.max()
-        # The largest terms of a logit: α‖x‖‖y‖/σ² and α²‖y‖²/2σ².
+        # What the terms of a logit can add up to: α‖x‖‖y‖/σ², α²‖y‖²/2σ² and |log π|.
         a, variance = alpha[:, 0], sigma[:, 0] ** 2
         self.scale = a * torch.sqrt(self.squared * largest) / variance + a**2 * largest / (2 * variance)
+        if points.log_weights is not None:
+            self.scale += points.log_weights[points.log_weights.isfinite()].abs().max()
         self.residual = torch.empty_like(x)
         self.log_likelihood = torch.empty_like(self.squared)
 
@@ -106,8 +108,8 @@ class _Block:
 
     def _margin(self) -> Tensor:
         """How far below the highest logit a point may lie and still matter, rounding included; infinite if unknown."""
-        terms = self.points.dim + 4
-        rounding = terms * _UNIT / (1 - terms * _UNIT) * self.scale
+        # More terms than coordinates: the norm, the weight, the rounding of x and y themselves and of the threshold.
+        rounding = gamma(self.points.dim + 6) * self.scale
         margin = math.log(self.points.n_samples / TRUNCATED_MASS) + 2 * rounding
         return torch.where(self.scale < 1e30, margin, torch.inf)
 
@@ -173,6 +175,6 @@ class _Block:
         uniform = 0.0 if self.points.log_weights is not None else float(self.points.log_weight(slice(0)))
         self.log_likelihood[rows] = peak.double() + total.log() + uniform - self.squared[rows] / (2 * variance)
         spread = alpha[:, 0] * torch.sqrt((second - (mean**2).sum(dim=1)).clamp(min=0))
-        rounding = _UNIT * alpha[:, 0] * torch.sqrt(self.squared[rows] * second) / variance
+        rounding = UNIT * alpha[:, 0] * torch.sqrt(self.squared[rows] * second) / variance
         reached = rounding * spread <= TOLERANCE * torch.linalg.vector_norm(residual, dim=1)
         return rows[~reached]
