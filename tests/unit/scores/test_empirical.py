@@ -6,7 +6,7 @@ from mnemoscope.data import Gaussian, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process
 from mnemoscope.sampling import sample
-from mnemoscope.scores import EmpiricalScore, LawScore, empirical
+from mnemoscope.scores import EmpiricalScore, LawScore, points, posterior
 from tests.laws import PROCESSES
 from tests.tolerances import FLOAT64_SCORE, SLOPE
 
@@ -34,8 +34,8 @@ def test_streaming_equals_the_formula(
     x = process.forward(train[:20], t, generator)
     whole = EmpiricalScore(train, process)(x, t)
     assert (whole - slow_score(train, process, x, t)).norm() / whole.norm() < FLOAT64_SCORE
-    monkeypatch.setattr(empirical, "row_chunks", lambda a, device: row_chunks(a, rows=10, device=device))
-    monkeypatch.setattr(empirical, "_QUERY_BLOCK", 7)
+    monkeypatch.setattr(points, "row_chunks", lambda a, **options: row_chunks(a, **(options | {"rows": 10})))
+    monkeypatch.setattr(posterior, "_QUERY_BLOCK", 7)
     torch.testing.assert_close(EmpiricalScore(train, process)(x, t), whole, rtol=1e-10, atol=1e-10)
 
 
@@ -119,10 +119,3 @@ def test_samples_land_on_training_points_at_the_rate_of_sigma(generator: torch.G
 def test_bad_input(call: object, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         call()
-
-
-def test_is_differentiable(generator: torch.Generator) -> None:
-    train = torch.randn(12, 3, generator=generator, dtype=torch.float64)
-    score = EmpiricalScore(train, EDM())
-    x = torch.randn(4, 3, generator=generator, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: score(x, 0.7), x)

@@ -28,5 +28,5 @@ def test_a_residual_network_trains_by_score_matching_and_is_read_back(tmp_path: 
 
 
 def test_an_unknown_option_is_refused() -> None:
-    with pytest.raises(ValueError, match="no option 'layers'.*width, depth, embedding"):
+    with pytest.raises(ValueError, match=r"no option 'layers'.*width, depth, embedding"):
         NetworkSpec("residual", (3,), {"layers": 3})
