@@ -42,6 +42,20 @@ def test_the_ode_of_a_linear_network_is_the_exponential(steps: int | None, gener
     assert ode_distance(network, h) == pytest.approx(expected, rel=1e-4)
 
 
+def test_the_path_passes_through_every_layer_at_its_place() -> None:
+    """Scalar linear branches commute: H(1) = exp ∫ v(s) ds, and that integral is the layers' mean."""
+    v = torch.tensor([0.3, 2.0, -1.0, 0.7], dtype=torch.float64)
+    network = ResidualMLP(1, 1, 1, 1, 4, activation="identity", dtype=torch.float64)
+    with torch.no_grad():
+        network.branches.inner.fill_(1.0)
+        network.branches.outer.copy_(v[:, None, None])
+    ode, one = neural_ode(network), torch.ones(1, 1, dtype=torch.float64)
+    assert float(ode(one, steps=80)) == pytest.approx(math.exp(float(v.mean())), rel=1e-6)
+    assert [float(ode.path(s)["outer"]) for s in (0.0, 0.125, 0.25, 0.625, 1.0)] == pytest.approx(
+        [0.3, 0.3, 1.15, -1.0, 0.7]
+    )
+
+
 def test_blocks_of_another_library_have_an_ode_too(generator: torch.Generator) -> None:
     """h ↦ h + tanh(…)/L written as plain modules, called with an argument more, is the fused network's ODE."""
 
