@@ -225,7 +225,7 @@ def on(part: str, result: dict[str, Any], **where: Any) -> Change:
         (on("counter-example", {"pair_error": 1e-5}, depth=512), {"pair-limit"}),
         (on("images", {"smooth": 0.0}, activation="gelu", initialization="tied", seed=1), {"images-gelu-tied"}),
         (on("images", {"smooth": 1.0}, activation="relu", initialization="tied"), {"images-relu-tied"}),
-        (on("scores", {"copies": ("look", 0 * LOOK)}, depth=32), {"scores-depth"}),
+        (on("scores", {"copies": ("look", 0 * LOOK)}, depth=16), {"scores-depth"}),
         (on("scores", {"excess_low": ("look", -0.1 + 0 * LOOK)}), {"scores-memorize"}),
     ],
 )
@@ -244,11 +244,11 @@ def test_an_unfinished_part_holds_nothing_and_stops_nothing(paper: Any, part: st
 
 def test_copies_are_compared_at_the_lowest_loss_that_all_reach(paper: Any) -> None:
     late = {"score_loss": ("look", 1 - LOOK / 20)}
-    results = table(paper, on("scores", late, depth=32))
+    results = table(paper, on("scores", late, depth=16))
     trials = results.isel(trial=np.flatnonzero(results.part == "scores"))
     level, settings = copies_at_equal_loss(trials)
     assert level == pytest.approx(0.6)
-    for depth, copies in ((32, 0.8), (2, 0.4)):
+    for depth, copies in ((16, 0.8), (2, 0.4)):
         assert [s.copies for s in settings if s.depth == depth] == pytest.approx([copies] * 2)
 
 
