@@ -80,16 +80,19 @@ def _depth(figure: Figure, trials: xr.Dataset) -> None:
             axes.plot(x, column, marker=marker, markersize=4, label=f"T = {int(iteration)}")
         _power(axes, x, 1.6 * float(values[0].max()), exponent, law)
         axes.set(xscale="log", yscale="log", xlabel="depth L", ylabel=label)
-    panels[2].legend(fontsize=8, loc="lower left")
+        axes.minorticks_off()
+        axes.set_xticks(x, [f"{depth:g}" for depth in x])
+    handles, labels = panels[2].get_legend_handles_labels()
+    figure.legend(handles[:-1], labels[:-1], loc="outside right center", fontsize=8)
 
 
 def _fit(figure: Figure, trials: xr.Dataset) -> None:
     figure.set_size_inches(10.0, 4.0)
     left, right = figure.subplots(1, 2)
     run = trials.isel(trial=0)
-    left.plot(run.fit_step, run.fit_loss, label="loss")
-    left.plot(run.fit_step, run.fit_ratio, label="ratio ‖∇‖²/ℓ")
-    left.set(yscale="log", xlabel="iterations", title=f"L = {int(run.depth)}, n = {int(run.n_samples)}")
+    left.plot(run.fit_step / 1000, run.fit_loss, label="loss")
+    left.plot(run.fit_step / 1000, run.fit_ratio, label="ratio ‖∇‖²/ℓ")
+    left.set(yscale="log", xlabel="iterations, thousands", title=f"L = {int(run.depth)}, n = {int(run.n_samples)}")
     left.legend()
     weights = run.fit_weights.isel(fit_step=-1).dropna("fit_layer")
     for entry in weights.T.values:
@@ -111,7 +114,7 @@ def _pairs(figure: Figure, trials: xr.Dataset) -> None:
     axes.plot(ordered.depth, ordered.pair_gap, "o", label="trained")
     limits = [alternating_limit(RATIO, depth // 2) + 1 / depth for depth in ordered.depth.values.tolist()]
     axes.plot(ordered.depth, limits, label="w* + 1/2L")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * float(ordered.pair_gap.max()))
     axes.legend()
 
 
