@@ -12,7 +12,14 @@ from mnemoscope.studies.study import Claim
 PAPER = "Marion, Wu, Sander & Biau, arXiv 2309.01213"
 NEW = "this study"
 
-KINDS = [("gelu", "tied", 1.0), ("gelu", "iid", 0.0), ("relu", "tied", 0.0), ("relu", "iid", 0.0)]
+KINDS = [
+    ("gelu", "tied", 1.0),
+    ("gelu", "iid", 0.0),
+    ("relu", "tied", 0.0),
+    ("relu", "iid", 0.0),
+    ("identity", "tied", 1.0),
+    ("identity", "iid", 0.0),
+]
 """Activation, initialization, and the share of runs that must be smooth."""
 
 
@@ -24,6 +31,8 @@ def image_claims(trials: xr.Dataset | None) -> Iterator[Claim]:
             rows = trials.isel(
                 trial=np.flatnonzero((trials.activation == activation) & (trials.initialization == initialization))
             )
+            if not rows.sizes["trial"]:
+                continue  # the quick preset has no identity
             smooth = float(rows.smooth.mean())
             text = (
                 f" (jumps carry {float(rows.jump_share.min()):.1%} to {float(rows.jump_share.max()):.1%},"
