@@ -17,6 +17,8 @@ from mnemoscope.networks.closed_form import (
 from mnemoscope.networks.mlp import MLP
 from mnemoscope.networks.random_features import RandomFeatureGrid, RandomFeatureScore
 from mnemoscope.networks.residual import (
+    ConvolutionalBlock,
+    DescentStep,
     NeuralODE,
     Resampled,
     ResidualBranches,
@@ -29,18 +31,22 @@ from mnemoscope.networks.residual import (
     gradient_flow,
     initial_layers,
     layer_weights,
+    mean_square_loss,
     neural_ode,
     ode_distance,
     polyak_lojasiewicz,
     resample_depth,
     residual_stack,
     smoothness,
+    successive_distances,
 )
 from mnemoscope.networks.score import NetworkScore
 from mnemoscope.networks.unet import UNet
 
 __all__ = [
     "MLP",
+    "ConvolutionalBlock",
+    "DescentStep",
     "GradientFlow",
     "Moments",
     "NetworkScore",
@@ -63,6 +69,7 @@ __all__ = [
     "gradient_flow",
     "initial_layers",
     "layer_weights",
+    "mean_square_loss",
     "network_names",
     "neural_ode",
     "ode_distance",
@@ -72,4 +79,5 @@ __all__ = [
     "ridge_readout",
     "smoothness",
     "stochastic_gradient_descent",
+    "successive_distances",
 ]
