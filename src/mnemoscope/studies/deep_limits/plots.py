@@ -130,11 +130,11 @@ def _images(figure: Figure, trials: xr.Dataset) -> None:
     left.axvline(0.1, color="C1", linestyle="--", label="smooth below")
     left.set(xscale="log", xlabel="share of jumps", yticks=range(len(kinds)), yticklabels=kinds)
     left.invert_yaxis()
-    left.legend(fontsize=8)
     right.plot(trials.train_accuracy, rows, "o", color="C0", fillstyle="none", label="training images")
     right.plot(trials.test_accuracy, rows, "o", color="C0", label="test images")
     right.set(xlabel="accuracy, %")
-    right.legend(fontsize=8)
+    for axes in (left, right):
+        axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
 def _scores(figure: Figure, trials: xr.Dataset) -> None:
