@@ -10,7 +10,8 @@
     scores           residual score networks on a few digits (``scores``)
 
 The theory's text and its authors' code differ in Figure 2: the code leaves out 1/√q and 1/√width and averages the loss
-over n·d. ``fit`` follows the code, because with the text's factors the loss falls more than ten times more slowly; ``depth`` follows the text, where factors do not change a slope.
+over n·d. ``fit`` follows the code, because with the text's factors the loss falls more than ten times more slowly;
+``depth`` follows the text, where factors do not change a slope.
 """
 
 from typing import Literal, TypeAlias
