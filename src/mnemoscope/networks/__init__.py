@@ -17,6 +17,7 @@ from mnemoscope.networks.closed_form import (
 from mnemoscope.networks.mlp import MLP
 from mnemoscope.networks.random_features import RandomFeatureGrid, RandomFeatureScore
 from mnemoscope.networks.score import NetworkScore
+from mnemoscope.networks.two_layer import TwoLayer, TwoLayerBatch
 from mnemoscope.networks.unet import UNet
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "NetworkSpec",
     "RandomFeatureGrid",
     "RandomFeatureScore",
+    "TwoLayer",
+    "TwoLayerBatch",
     "UNet",
     "build_network",
     "collect_moments",

@@ -172,9 +172,7 @@ class TwoLayerBatch:
         before = y.new_zeros(len(y), 2, y.shape[1] + 1)
         torch.cumsum(torch.stack([doubled, doubled * y], 1), 2, out=before[..., 1:])
         rising = (sign + 1) / 2
-        count, moment = (
-            rising * before[:, i, -1:] - sign * before[:, i].gather(1, place) for i in range(2)
-        )
+        count, moment = (rising * before[:, i, -1:] - sign * before[:, i].gather(1, place) for i in range(2))
         return (
             residual.square().sum(1),
             outer * count,

@@ -29,8 +29,8 @@ class Descent(NamedTuple):
     """How a batch of networks was trained.
 
     Attributes:
-        losses: of the last step before the end or before divergence, shape ``(networks,)``; stochastic descent gives
-            the mean over its last 200 steps.
+        losses: shape ``(networks,)``; of stochastic descent the mean over the last steps, up to 200; of full-batch
+            descent at the last step before the end or before divergence.
         diverged: the first step whose loss was not finite; 0 for none. Shape ``(networks,)``.
     """
 
@@ -57,18 +57,22 @@ def stochastic_descent(
         raise InputError(f"steps: needs {len(networks)} positive numbers that do not grow, got {list(steps)}")
     losses = torch.full((len(networks),), math.nan)
     diverged = torch.zeros(len(networks), dtype=torch.int64)
-    done = 0
-    while active := sum(done < asked for asked in steps):
-        n_steps = min(_CHUNK, steps[active - 1] - done)
-        batches = [draw(network, n_steps) for network in range(active)]
+    for done in range(0, steps[0], _CHUNK):
+        # Whole chunks are drawn whoever needs them, so that the draws do not depend on the other networks.
+        active = sum(asked > done for asked in steps)
+        batches = [draw(network, _CHUNK) for network in range(active)]
         inputs, targets = (torch.stack(parts, dim=1) for parts in zip(*batches, strict=True))
         training, seen = networks.take(slice(active)), torch.zeros(active)
-        for step in range(n_steps):
-            loss = training.descend(inputs[step], targets[step], rates[:active].to(networks.bias), reduction)
+        for step in range(min(_CHUNK, steps[0] - done)):
+            if steps[active - 1] <= done + step:
+                active = sum(asked > done + step for asked in steps)
+                training = networks.take(slice(active))
+            x, target = inputs[step, :active], targets[step, :active]
+            loss = training.descend(x, target, rates[:active].to(networks.bias), reduction)
             _note_divergence(loss, done + step + 1, diverged[:active])
-            seen += loss
-        losses[:active] = seen / n_steps
-        done += n_steps
+            seen[:active] += loss
+        counts = torch.tensor([min(_CHUNK, asked - done) for asked in steps[: len(seen)]])
+        losses[: len(seen)] = seen / counts
     return Descent(losses, diverged)
 
 

@@ -14,8 +14,8 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mnemoscope.errors import ConvergenceError, InputError
 from mnemoscope.data.arrays import Array
+from mnemoscope.errors import ConvergenceError, InputError
 
 _DENSE = 16
 """Up to so many parameters the Hessian is written out."""
@@ -43,11 +43,10 @@ def sharpness(
         InputError: no parameters, or a loss that is not one number.
         ConvergenceError: a loss or Hessian that is not finite or is zero, or an eigenvalue not found to ``tolerance``.
     """
-    values = {name: value.detach() for name, value in parameters.items()}
-    size = sum(value.numel() for value in values.values())
+    size = sum(value.numel() for value in parameters.values())
     if size == 0:
         raise InputError("parameters: there are none")
-    product = hessian_product(loss, values)
+    product = hessian_product(loss, parameters)
     if size <= _DENSE:
         dense = np.stack([product(column) for column in np.eye(size)])
         return float(np.linalg.eigvalsh((dense + dense.T) / 2)[-1])
@@ -80,28 +79,28 @@ def hessian_product(
         InputError: the loss is not one number.
         ConvergenceError: the loss or (when called) a product is not finite.
     """
-    values = dict(parameters)
+    values = {name: value.detach() for name, value in parameters.items()}
     at_start = loss(values)
     if at_start.numel() != 1:
         raise InputError(f"loss: must return one number, got shape {tuple(at_start.shape)}")
     if not bool(at_start.isfinite()):
         raise ConvergenceError(f"sharpness: the loss is {float(at_start)} at these parameters")
 
+    # Fused attention has no second derivative. The gradient's graph is kept and serves every product.
+    with sdpa_kernel(SDPBackend.MATH):
+        pull = torch.func.vjp(torch.func.grad(loss), values)[1]
+
     def product(vector: Array) -> Array:
-        parts = torch.from_numpy(np.ascontiguousarray(vector, np.float64).ravel()).split(
-            [value.numel() for value in values.values()]
-        )
+        flat = torch.from_numpy(np.ascontiguousarray(vector, np.float64).ravel())
+        parts = torch.split(flat, [value.numel() for value in values.values()])
         tangent = {
-            name: part.reshape(value.shape).to(value)
-            for (name, value), part in zip(values.items(), parts, strict=True)
+            name: part.reshape(value.shape).to(value) for (name, value), part in zip(values.items(), parts, strict=True)
         }
-        # Fused attention has no second derivative.
-        with sdpa_kernel(SDPBackend.MATH):
-            _, turned = torch.func.jvp(torch.func.grad(loss), (values,), (tangent,))
-        flat = torch.cat([turned[name].flatten().double().cpu() for name in values])
-        if not bool(flat.isfinite().all()):
+        (turned,) = pull(tangent)  # the transpose, and H is symmetric
+        result = torch.cat([turned[name].flatten().double().cpu() for name in values])
+        if not bool(result.isfinite().all()):
             raise ConvergenceError("sharpness: the Hessian is not finite at these parameters")
-        return np.asarray(flat.numpy())
+        return np.asarray(result.numpy())
 
     return product
 

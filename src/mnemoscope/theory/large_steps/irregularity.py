@@ -77,6 +77,6 @@ def relu_irregularity(points: NoisedPoints, neurons: Neurons) -> float:
     check_neurons(neurons)
     neurons = neurons.double()
     jumps = neurons.outer * neurons.inner.abs() / neurons.inner.shape[-1]
-    kinks, which = neurons.kinks.unique(return_inverse=True)
+    kinks, which = torch.unique(neurons.kinks, return_inverse=True)
     total = torch.zeros_like(kinks).index_add(0, which, jumps)
     return float((total.abs() * weight(points, kinks)).sum())

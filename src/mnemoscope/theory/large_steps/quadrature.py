@@ -41,7 +41,7 @@ class Estimate(NamedTuple):
 
 def panel_edges(points: NoisedPoints, kinks: Tensor | None = None) -> Float[Tensor, " edges"]:
     """Where panels end: graded around data and mid-points, and at every finite kink inside."""
-    centres = points.mu * points.x.unique()
+    centres = points.mu * torch.unique(points.x)
     edges = [(centres[:, None] + points.sigma * _NEAR_DATA).flatten()]
     gaps = centres.diff()[:, None]
     offsets = _NEAR_MIDPOINT * points.sigma**2 / gaps
@@ -54,12 +54,14 @@ def panel_edges(points: NoisedPoints, kinks: Tensor | None = None) -> Float[Tens
         edges.append(finite[(finite > low) & (finite < high)])
     # A panel as wide as σ may still be too wide where many points share it.
     widest = points.sigma / 2
-    ordered = torch.cat(edges).unique()
+    ordered = torch.unique(torch.cat(edges))
     ordered = ordered[torch.cat([torch.ones(1, dtype=torch.bool), ordered.diff() > 1e-13 * (high - low)])]
     nearest = (ordered[:-1, None] - centres).abs().amin(1)
     pieces = torch.where(nearest < TAIL * points.sigma, (ordered.diff() / widest).ceil(), torch.ones(())).long()
-    steps = (ordered.diff() / pieces).repeat_interleave(pieces)
-    return torch.cat([ordered[:1], ordered[0] + steps.cumsum(0)])
+    first = (pieces.cumsum(0) - pieces).repeat_interleave(pieces)
+    share = (torch.arange(len(first)) - first) / pieces.repeat_interleave(pieces)
+    cut = torch.lerp(ordered[:-1].repeat_interleave(pieces), ordered[1:].repeat_interleave(pieces), share.double())
+    return torch.cat([cut, ordered[-1:]])
 
 
 def integrate(function: Function, edges: Float[Tensor, " edges"]) -> Tensor:

@@ -35,7 +35,7 @@ class Neurons(NamedTuple):
     def __call__(self, y: Float[Tensor, "*points"]) -> Tensor:
         """The network at y, shape ``(*batch, *points)``; in blocks, so that little is held at once."""
         flat = y.flatten()
-        values = [_evaluate(self, block) for block in flat.split(1024)]
+        values = [_evaluate(self, block) for block in torch.split(flat, 1024)]
         return torch.cat(values, dim=-1).reshape(*self.inner.shape[:-1], *y.shape)
 
     @property
