@@ -146,11 +146,11 @@ def learned_irregularity_bound(points: NoisedPoints, risk: float) -> Bound:
 def excess_risk_bound(points: NoisedPoints, outer_bound: float, learning_rate: float) -> Bound:
     """Thm. 8: excess risk > πn⁵μ³Δ³/(2³⁶ e^{1/2} A⁴σ⁴) wherever SGD with step width · η is linearly stable.
 
-    The theorem asks for σ ≤ σ_0 without naming σ_0. Its proof needs what is checked here. Let T be the bound of
-    Prop. 7 and r twice the bound of this theorem. Were R_n ≤ r, Prop. 7 (if r ≤ 1/(16nσ²)) would give TV_π ≥ T, of which
-    Prop. 6 leaves less than T/4 to 1/(2η) and, if √r ≤ T/2, at most T/4 to √R_n/2. Its last term, the cube root if
-    r ≤ πe A²σ²/(4n), would have to exceed T/2, which is R_n > r. And R_n(s*) ≤ r/2 by Cor. 3, so that the excess is
-    above r/2.
+    The theorem asks for σ ≤ σ_0 without naming σ_0; what is checked here in its place is what its proof needs. Let T be
+    the bound of Prop. 7 and r twice the bound of this theorem. Were R_n ≤ r, Prop. 7 (if r ≤ 1/(16nσ²)) would give
+    TV_π ≥ T, of which Prop. 6 leaves less than T/4 to 1/(2η) and, if √r ≤ T/2, at most T/4 to √R_n/2. Its last term,
+    the cube root if r ≤ πe A²σ²/(4n), would have to exceed T/2, which is R_n > r. And R_n(s*) ≤ r/2 by Cor. 3, so that
+    the excess is above r/2.
 
     Args:
         points: the data and the noise level.

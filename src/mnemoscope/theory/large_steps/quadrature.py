@@ -2,7 +2,8 @@
 
 The empirical risk of a score and its excess over the optimal one (Wu et al. 2025, section 2),
 
-    R_n(s) = (1/n) Σ_i E (s(Y) + (Y − μx_i)/σ²)²,   R_n(s) − R_n(s*) = E_p (s(Y) − s*(Y))²,   R_n(s*) = (μ²/σ⁴) E Var[W | Y],
+    R_n(s) = (1/n) Σ_i E (s(Y) + (Y − μx_i)/σ²)²
+    R_n(s) − R_n(s*) = E_p (s(Y) − s*(Y))²,   R_n(s*) = (μ²/σ⁴) E Var[W | Y]
 
 are integrals of functions that vary on the scale σ around the data and σ²/(μ gap) around mid-points, where the
 posterior changes from one point to the next. Panels are graded towards both, and end at every kink that is given,
