@@ -79,15 +79,15 @@ def stochastic_descent(
 def denoising_draws(
     data: Float[Tensor, "networks n_samples dim"],
     process: Process,
-    t: float,
+    times: Sequence[float],
     batch_size: int,
     generators: Sequence[torch.Generator],
 ) -> Draw:
-    """Batches (Y, −ξ/σ) of the data noised to time t, for networks that learn the score at t."""
-    alpha, sigma = float(process.alpha(t)), float(process.sigma(t))
+    """Batches (Y, −ξ/σ) of each network's data, noised to the time at which it learns the score."""
 
     def draw(network: int, n_steps: int) -> tuple[Tensor, Tensor]:
         generator, items = generators[network], data[network]
+        alpha, sigma = float(process.alpha(times[network])), float(process.sigma(times[network]))
         which = torch.randint(len(items), (n_steps, batch_size), generator=generator)
         noise = torch.randn(n_steps, batch_size, items.shape[1], generator=generator, dtype=data.dtype)
         return alpha * items[which] + sigma * noise, -noise / sigma

@@ -22,7 +22,7 @@ def trained(rates: list[float], steps: list[int], only: int | None = None) -> tu
     gens = seeded(len(rates))[chosen]
     networks = TwoLayerBatch.draw(1, 1, 50, gens)
     data = torch.linspace(-1, 1, 5)[:, None].expand(len(gens), 5, 1)
-    draw = denoising_draws(data, PROCESS, TIME, 10, gens)
+    draw = denoising_draws(data, PROCESS, [TIME] * len(gens), 10, gens)
     return networks, stochastic_descent(networks, draw, learning_rates=rates[chosen], steps=steps[chosen])
 
 
@@ -47,7 +47,7 @@ def test_divergence_is_reported_with_its_step_and_spares_the_others() -> None:
 
 def test_draws_have_the_law_of_the_noised_data(generator: torch.Generator) -> None:
     data = torch.tensor([[[-1.0], [2.0]]])
-    x, target = denoising_draws(data, PROCESS, TIME, 500, [generator])(0, 40)
+    x, target = denoising_draws(data, PROCESS, [TIME], 500, [generator])(0, 40)
     assert x.shape == target.shape == (40, 500, 1)
     alpha, sigma = float(PROCESS.alpha(TIME)), float(PROCESS.sigma(TIME))
     clean = (x + sigma**2 * target) / alpha
@@ -97,7 +97,7 @@ def test_full_batch_divergence_is_reported() -> None:
 
 def test_bad_arguments() -> None:
     networks = TwoLayerBatch.draw(1, 1, 5, seeded(2))
-    draw = denoising_draws(torch.zeros(2, 3, 1), PROCESS, TIME, 4, seeded(2))
+    draw = denoising_draws(torch.zeros(2, 3, 1), PROCESS, [TIME, TIME], 4, seeded(2))
     for rates, steps, complaint in (
         ([0.1], [3, 3], "learning_rates: needs 2 positive"),
         ([0.1, 0.0], [3, 3], "learning_rates: needs 2 positive"),
