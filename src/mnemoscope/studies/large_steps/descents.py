@@ -46,8 +46,8 @@ _DRAWS = 20_000
 def risk_results(trials: Sequence["Experiment"]) -> Sequence[Result]:
     """Train by SGD on batches drawn with replacement; all weights are trained. Data are N(0, I), anew for each seed.
 
-    The loss is averaged over dimensions as well (η/d in place of η): with the sum, the published η = 0.5 diverges within
-    ten steps at d = 10, so that the published code must have done the same.
+    The loss is averaged over dimensions as well (η/d in place of η): with the sum, the published η = 0.5 diverges
+    within ten steps at d = 10, so that the published code must have done the same.
     """
     order = sorted(range(len(trials)), key=lambda k: -trials[k].steps)
     ordered = [trials[k] for k in order]
@@ -112,25 +112,24 @@ def stability_results(trials: Sequence["Experiment"]) -> Sequence[Result]:
         rows = [k for k, trial in enumerate(trials) if trial.steps == steps]
         generators = [torch.Generator().manual_seed(trials[k].seed) for k in rows]
         start = TwoLayerBatch.draw(1, 1, trial.width, generators, frozen_inner=True, dtype=torch.float64).neurons()
-        looks: list[tuple[int, Array, Neurons]] = []
+        looks: list[tuple[int, Array]] = []
         rates = [trials[k].learning_rate for k in rows]
 
         def look(networks: Neurons, step: int, rates: list[float] = rates, looks: list = looks) -> None:  # type: ignore[type-arg]
             ratios = [_ratio(points, networks, row, rate) for row, rate in enumerate(rates)]
-            looks.append((step, np.array(ratios), networks))
+            looks.append((step, np.array(ratios)))
 
         trained, course = full_batch_descent(
             start, points, learning_rates=rates, steps=steps, watch=look, watch_every=math.ceil(steps / LOOKS)
         )
         for row, k in enumerate(rows):
             neurons = Neurons(*(weights[row] for weights in trained))
-            before = Neurons(*(weights[row] for weights in looks[-2][2]))
             results[k] = {
                 "diverged": int(course.diverged[row]),
-                "look": ("look", np.array([step for step, _, _ in looks])),
-                "ratio_path": ("look", np.array([ratios[row] for _, ratios, _ in looks])),
+                "look": ("look", np.array([step for step, _ in looks])),
+                "ratio_path": ("look", np.array([ratios[row] for _, ratios in looks])),
                 "stability_ratio": looks[-1][1][row],
-                **_measure_stability(points, neurons, before, best, rates[row], looks[-1][1][row]),
+                **_measure_stability(points, neurons, best, rates[row], looks[-1][1][row]),
             }
     return [results[k] for k in range(len(trials))]
 
@@ -147,18 +146,15 @@ def _ratio(points: NoisedPoints, networks: Neurons, row: int, rate: float) -> fl
     return stability_ratio(rate, len(bias), largest)
 
 
-def _measure_stability(
-    points: NoisedPoints, neurons: Neurons, before: Neurons, best: float, rate: float, ratio: float
-) -> Result:
+def _measure_stability(points: NoisedPoints, neurons: Neurons, best: float, rate: float, ratio: float) -> Result:
     """Excess risk, irregularity, and the bound of Prop. 6 with the measured sharpness and with that of stability."""
-    names = ("excess_risk", "drift", "irregularity", "sharp_bound", "stable_bound")
+    names = ("excess_risk", "irregularity", "sharp_bound", "stable_bound")
     if not math.isfinite(ratio):
         return dict.fromkeys(names, math.nan)
     width, risk = len(neurons.bias), float(relu_risk(points, neurons))
     stable = 2 / (width * rate)
     return {
         "excess_risk": risk - best,
-        "drift": abs(risk - float(relu_risk(points, before))) / risk,
         "irregularity": relu_irregularity(points, neurons),
         "sharp_bound": stable_irregularity_bound(points, neurons, ratio * stable).value,
         "stable_bound": stable_irregularity_bound(points, neurons, stable).value,

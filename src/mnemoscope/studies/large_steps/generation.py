@@ -1,10 +1,11 @@
 """A two-layer network with the time as an input, and what it generates (Fig. 3 and 4 of the paper).
 
-The data are n draws of N(0, 4I). The network predicts the noise from (x_t, t), t on a grid of [0.01, 1] with probability
-∝ σ(t) (the paper's text; its code has 1/σ). Samples follow the backward equation from N(0, I) at t = 1 to t = 0.01. Both
-its distances are unbiased MMD² with the kernel e^{−‖·‖²/2}: to samples of the optimal score, which are copies of the
-data, and to the Gaussian fitted to the data. Copies are counted against fresh draws of N(0, 4I). The loss is averaged over dimensions (η/d): with the sum, the
-published η = 2 diverges within ten steps.
+The data are n draws of N(0, 4I). The network predicts the noise from (x_t, t), t on a grid of [0.01, 1] with
+probability ∝ σ(t) (the paper's text; its code has 1/σ). Samples follow the backward equation from N(0, I) at t = 1 to
+t = 0.01. Two distances are unbiased MMD² with the kernel e^{−‖·‖²/2}: to samples of the optimal score, which are copies
+of the data, and to the Gaussian fitted to the data. Copies are counted against fresh draws of N(0, 4I).
+
+The loss is averaged over dimensions (η/d): with the sum, the published η = 2 diverges within ten steps.
 """
 
 import math
@@ -109,7 +110,7 @@ def _generate(score: ScoreFunction, trial: "Experiment", generator: torch.Genera
 
 
 def mmd_squared(x: Float[Tensor, "n dim"], y: Float[Tensor, "m dim"]) -> float:
-    """Unbiased estimate of the squared maximum mean discrepancy with kernel e^{−‖·‖²/2} (Gretton et al. 2012, eq. 3)."""
+    """Unbiased squared maximum mean discrepancy with the kernel e^{−‖·‖²/2} (Gretton et al. 2012, eq. 3)."""
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         return torch.exp(-(torch.cdist(a.double(), b.double()) ** 2) / 2)

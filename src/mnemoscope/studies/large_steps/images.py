@@ -1,7 +1,8 @@
 """Networks on a few real images: are copies rare because the step is large, or because training was short?
 
 Every network is trained with several learning rates for the same number of steps, and for the same η · steps. Were a
-large step alone what prevents copies, both would show it. Digits are 8×8 as bundled; Fashion-MNIST is averaged to 14×14.
+large step alone what prevents copies, both would show it. Digits are 8×8 as bundled; Fashion-MNIST is averaged to
+14×14.
 """
 
 import math

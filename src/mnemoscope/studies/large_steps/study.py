@@ -100,12 +100,12 @@ def _images(quick: bool, seeds: Seeds) -> list[Experiment]:
     settings = [(data, "mlp", 256, 1_000 if quick else 3_000) for data in names]
     if not quick:
         settings.append(("digits", "unet", 16, 1_000))
-    trials = []
+    trials: list[Experiment] = []
     for data, network, width, budget in settings:
         for optimizer, rates in IMAGE_RATES[network].items():
             middle = sorted(rates)[1]
             for eta in rates:
                 for steps in sorted({budget, round(budget * middle / eta)}):
                     model = {"network": network, "width": width, "optimizer": optimizer}
-                    trials.append(Experiment(**fields, **model, data=data, learning_rate=eta, steps=steps))
+                    trials += grid(Experiment, **fields, **model, data=data, learning_rate=eta, steps=steps)
     return trials
