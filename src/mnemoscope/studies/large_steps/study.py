@@ -56,7 +56,9 @@ class LargeSteps(Study):
             steps=3000 if quick else 12_000,
             seed=seeds(1 if quick else 3),
         )
-        return [*trials, *_risk(quick, seeds), *_generation(quick, seeds), *_images(quick, seeds)]
+        trials += _risk(1, {0.05: 3, 0.1: 4, 0.5: 4} if quick else {0.01: 4, 0.05: 15, 0.1: 15, 0.5: 15}, seeds)
+        trials += [*_generation(quick, seeds), *_images(quick, seeds)]
+        return trials + _risk(10, dict.fromkeys([0.1, 0.5] if quick else [0.05, 0.1, 0.5], 1), seeds)
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:
         return compute_claims(results)
@@ -65,24 +67,22 @@ class LargeSteps(Study):
         return draw_plots(results)
 
 
-def _risk(quick: bool, seeds: Seeds) -> list[Experiment]:
-    """Fig. 1 and 2. Runs that are long are listed first, so that short ones join them in a batch."""
-    trials = []
-    number = {0.01: 4, 0.05: 15, 0.1: 15, 0.5: 15} if not quick else {0.05: 3, 0.1: 4, 0.5: 4}
-    for eta, runs in number.items():
-        fields = {"part": "risk", "n_samples": 20, "width": 1000, "batch": 50, "time": TIMES, "learning_rate": eta}
-        trials += grid(Experiment, **fields, steps=RISK_STEPS[eta], dim=1, seed=seeds(runs))
-        if eta > (0.05 if quick else 0.01):
-            trials += grid(Experiment, **fields, steps=RISK_STEPS[eta], dim=10, seed=seeds(1 if quick else 2))
-    return trials
+def _risk(dim: int, runs: dict[float, int], seeds: Seeds) -> list[Experiment]:
+    """Fig. 1 and 2: so many runs for every η. The longest come first, so that the others join them in a batch."""
+    fields = {"part": "risk", "dim": dim, "n_samples": 20, "width": 1000, "batch": 50, "time": TIMES}
+    return [
+        trial
+        for eta, number in runs.items()
+        for trial in grid(Experiment, **fields, learning_rate=eta, steps=RISK_STEPS[eta], seed=seeds(number))
+    ]
 
 
 def _generation(quick: bool, seeds: Seeds) -> list[Experiment]:
     """Fig. 3, and Fig. 4 at a step that the dimensions share."""
     fields = {"part": "generation", "n_samples": 10, "width": 1000, "seed": seeds(1)}
-    steps = {1.0: 5_000, 0.1: 10_000} if quick else {2.0: 20_000, 1.0: 20_000, 0.5: 20_000}
+    steps = {1.0: 5_000, 0.1: 10_000}
     if not quick:
-        steps |= dict.fromkeys((0.1, 0.05, 0.01), 50_000)
+        steps = {2.0: 10_000, 1.0: 10_000, 0.5: 10_000, 0.1: 30_000, 0.05: 30_000, 0.01: 30_000}
     trials = [
         trial
         for eta, number in steps.items()
@@ -90,16 +90,17 @@ def _generation(quick: bool, seeds: Seeds) -> list[Experiment]:
         for trial in grid(Experiment, **fields, batch=500 if eta > 1 else 250, dim=2, learning_rate=eta, steps=number)
     ]
     dims = [2, 10, 50] if quick else [2, 5, 10, 20, 50, 100]
-    return trials + grid(Experiment, **fields, batch=250, dim=dims, learning_rate=0.5, steps=1_500 if quick else 5_000)
+    shared = {"batch": 250, "learning_rate": 0.5, "steps": 1_500 if quick else 3_000}
+    return trials + grid(Experiment, **fields, **shared, dim=dims)
 
 
 def _images(quick: bool, seeds: Seeds) -> list[Experiment]:
     """The same number of steps, and the same η · steps, that of the middle learning rate."""
-    names = ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() and not quick else [])]
     fields = {"part": "images", "n_samples": 8, "batch": 64, "seed": seeds(1)[0]}
-    settings = [(data, "mlp", 256, 1_000 if quick else 3_000) for data in names]
+    settings = [("digits", "mlp", 256, 1_000 if quick else 3_000)]
     if not quick:
-        settings.append(("digits", "unet", 16, 1_000))
+        settings.append(("digits", "unet", 16, 400))
+        settings += [("fashion-mnist", "mlp", 256, 1_500)] if FASHION_MNIST.is_dir() else []
     trials: list[Experiment] = []
     for data, network, width, budget in settings:
         for optimizer, rates in IMAGE_RATES[network].items():
