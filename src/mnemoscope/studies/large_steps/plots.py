@@ -200,10 +200,10 @@ def _images(figure: Figure, rows: Any) -> None:
     for line, (data, network) in zip(panels, models, strict=True):
         for axes, optimizer in zip(line, ("sgd", "adam"), strict=True):
             same = rows[(rows.data == data) & (rows.network == network) & (rows.optimizer == optimizer)]
-            distance = (same.learning_rate * same.steps).round(6)
+            distance = (same.learning_rate * same.steps).map(lambda value: float(f"{value:.2g}"))
             budgets = same.steps.mode().max(), distance.mode().max()
             labels = (f"{budgets[0]:,.0f} steps", f"η · steps = {budgets[1]:g}")
-            chosen = (same.steps == budgets[0], np.isclose(distance, budgets[1], rtol=1e-2))
+            chosen = (same.steps == budgets[0], distance == budgets[1])
             for marker, mask, label in zip("os", chosen, labels, strict=True):
                 group = same[mask].sort_values("learning_rate").dropna(subset="copies")
                 axes.errorbar(group.learning_rate, group.copies, _bars(group), marker=marker, capsize=2, label=label)
