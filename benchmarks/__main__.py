@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("core", "theory", "runs", "large_steps")
+MODULES = ("core", "scores", "theory", "runs", "large_steps")
 
 
 def main() -> None:

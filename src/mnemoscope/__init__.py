@@ -14,7 +14,7 @@ from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
 from mnemoscope.sampling import sample
-from mnemoscope.scores import EmpiricalScore, LawScore, Score
+from mnemoscope.scores import EmpiricalBayesScore, EmpiricalScore, LawScore, Score, TikhonovScore
 from mnemoscope.theory import learning_curve, phase_diagram, predict, spectral_density, training_curve
 from mnemoscope.training import MemorizationMonitor, TrainingSpec, fit, load_run, train_run
 
@@ -25,6 +25,7 @@ __all__ = [
     "ConvergenceError",
     "Dataset",
     "DistanceRatio",
+    "EmpiricalBayesScore",
     "EmpiricalScore",
     "Gaussian",
     "GaussianMixture",
@@ -40,6 +41,7 @@ __all__ = [
     "Process",
     "Report",
     "Score",
+    "TikhonovScore",
     "TrainingSpec",
     "UNet",
     "VarianceExploding",

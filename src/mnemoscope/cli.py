@@ -150,9 +150,13 @@ def sample(
     solver: Annotated[str, typer.Option(help="ode, adaptive or sde.")] = "ode",
     n_steps: Annotated[int, typer.Option(help="Steps of the fixed grid.")] = 64,
     process: Annotated[str, typer.Option(help="Forward process of empirical:DATA.")] = "variance-preserving",
+    regularizer: Annotated[
+        str | None,
+        typer.Option(help="tikhonov:C, empirical-bayes:TAU or tempered:T, for empirical:DATA scaled to [-1, 1]."),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Draw samples from a trained network, or from the exact empirical score of a data set."""
+    """Draw samples from a trained network, or from the exact or a regularised empirical score of a data set."""
     import torch
 
     from mnemoscope.data import check_savable, from_model, save_array
@@ -160,7 +164,7 @@ def sample(
     from mnemoscope.sampling import sample as run_sample
 
     check_savable(out)
-    score, forward, value_range, origin = _open_model(model, process)
+    score, forward, value_range, origin = _open_model(model, process, regularizer)
     generator = torch.Generator().manual_seed(seed)
     drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)
     save_array(out, from_model(drawn, value_range))
@@ -201,17 +205,24 @@ def predict(
         typer.echo(prediction.sentence)
 
 
-def _open_model(model: str, process: str) -> "tuple[Score, Process, tuple[float, float], dict[str, Any]]":
+def _open_model(
+    model: str, process: str, regularizer: str | None
+) -> "tuple[Score, Process, tuple[float, float], dict[str, Any]]":
     from mnemoscope.data import load
     from mnemoscope.processes import make_process
-    from mnemoscope.scores import EmpiricalScore
+    from mnemoscope.scores import EmpiricalScore, make_regularized
     from mnemoscope.training import load_run
 
     if model.startswith("empirical:"):
         data = load(model.removeprefix("empirical:"), progress=True)
         forward = make_process(process)
         origin = {"empirical": data.name, "fingerprint": data.fingerprint, "process": forward.spec()}
-        return EmpiricalScore(data.to_model(), forward), forward, data.value_range, origin
+        if regularizer is None:
+            return EmpiricalScore(data.to_model(), forward), forward, data.value_range, origin
+        score = make_regularized(regularizer, data.to_model(), forward)
+        return score, forward, data.value_range, origin | {"regularizer": regularizer}
+    if regularizer is not None:
+        raise InputError("--regularizer is for empirical:DATA: a trained network's score is what it is")
     run = load_run(model)
     return run.score, run.score.process, run.value_range, {"run": model, "step": run.step, **run.description}
 

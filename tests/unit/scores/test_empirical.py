@@ -6,7 +6,7 @@ from mnemoscope.data import Gaussian, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process
 from mnemoscope.sampling import sample
-from mnemoscope.scores import EmpiricalScore, LawScore, empirical
+from mnemoscope.scores import EmpiricalScore, LawScore, points, posterior
 from tests.laws import PROCESSES
 from tests.tolerances import FLOAT64_SCORE, SLOPE
 
@@ -34,8 +34,8 @@ def test_streaming_equals_the_formula(
     x = process.forward(train[:20], t, generator)
     whole = EmpiricalScore(train, process)(x, t)
     assert (whole - slow_score(train, process, x, t)).norm() / whole.norm() < FLOAT64_SCORE
-    monkeypatch.setattr(empirical, "row_chunks", lambda a, device: row_chunks(a, rows=10, device=device))
-    monkeypatch.setattr(empirical, "_QUERY_BLOCK", 7)
+    monkeypatch.setattr(points, "row_chunks", lambda a, **options: row_chunks(a, **(options | {"rows": 10})))
+    monkeypatch.setattr(posterior, "_QUERY_BLOCK", 7)
     torch.testing.assert_close(EmpiricalScore(train, process)(x, t), whole, rtol=1e-10, atol=1e-10)
 
 
