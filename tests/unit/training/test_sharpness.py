@@ -1,5 +1,6 @@
 """λ_max by Lanczos against the Hessian written out, and errors that must not become numbers."""
 
+import importlib
 import math
 
 import numpy as np
@@ -90,6 +91,15 @@ def test_an_iteration_that_is_cut_short_says_so() -> None:
     eigenvalues = torch.linspace(0, 1, 400, dtype=torch.float64)
     with pytest.raises(ConvergenceError, match="Lanczos"):
         sharpness(quadratic(eigenvalues), {"a": torch.zeros(400, dtype=torch.float64)}, tolerance=1e-12, max_steps=1)
+
+
+def test_an_answer_that_is_no_eigenvalue_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Lanczos says is held against the Hessian once more."""
+    module = importlib.import_module("mnemoscope.training.sharpness")
+    monkeypatch.setattr(module, "eigsh", lambda *_, **__: (np.array([2.0]), np.ones((40, 1)) / math.sqrt(40)))
+    eigenvalues = torch.linspace(0, 1, 40, dtype=torch.float64)
+    with pytest.raises(ConvergenceError, match="Lanczos ended at 2 with a residual"):
+        sharpness(quadratic(eigenvalues), {"a": torch.zeros(40, dtype=torch.float64)})
 
 
 def test_bad_arguments() -> None:

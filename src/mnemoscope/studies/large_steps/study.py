@@ -56,7 +56,7 @@ class LargeSteps(Study):
             steps=3000 if quick else 12_000,
             seed=seeds(1 if quick else 3),
         )
-        trials += _risk(1, {0.05: 3, 0.1: 4, 0.5: 4} if quick else {0.01: 4, 0.05: 15, 0.1: 15, 0.5: 15}, seeds)
+        trials += _risk(1, {0.1: 4, 0.5: 4} if quick else {0.01: 4, 0.05: 15, 0.1: 15, 0.5: 15}, seeds)
         trials += [*_generation(quick, seeds), *_images(quick, seeds)]
         return trials + _risk(10, dict.fromkeys([0.1, 0.5] if quick else [0.05, 0.1, 0.5], 1), seeds)
 
