@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnemoscope.processes import OrnsteinUhlenbeck
@@ -25,7 +26,7 @@ SHARPNESS = (
 )
 IRREGULARITY = (
     "TV_π of the scores learned by full-batch descent, and the bounds of Prop. 6 with the measured sharpness and with"
-    " that of a stable minimum."
+    " that of a stable minimum. Dead networks, TV_π = 0, are off the axis."
 )
 SAMPLES_CAPTION = "Samples (dots) of two-dimensional networks and the ten training points (crosses)."
 DISTANCES = (
@@ -79,6 +80,13 @@ def _level(time: float) -> str:
     return f"μ = {float(process.alpha(time)):.2f}, σ = {float(process.sigma(time)):.2f}"
 
 
+def _ticks(axes: Axes, values: Any) -> None:
+    """A tick at each value of a logarithmic axis, and at no other."""
+    ticks = sorted(set(values))
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+
+
 def _risk(figure: Figure, rows: Any) -> None:
     figure.set_size_inches(9.0, 4.0)
     dims = sorted(rows.dim.unique())
@@ -92,6 +100,7 @@ def _risk(figure: Figure, rows: Any) -> None:
                 known = PUBLISHED[time]
                 axes.plot(list(known), [values[0] for values in known.values()], "x", color=f"C{index}", markersize=9)
         axes.set(xscale="log", yscale="log", xlabel="η", ylabel="excess risk", title=f"d = {dim:g}")
+        _ticks(axes, rows[rows.dim == dim].learning_rate)
         axes.legend()
 
 
@@ -138,6 +147,7 @@ def _irregularity(figure: Figure, rows: Any) -> None:
     axes.plot(rows.learning_rate, rows.sharp_bound, "s", color="C1", fillstyle="none", label="bound, measured λ_max")
     label = "bound, λ_max = 2/(width η)"
     axes.plot(rows.learning_rate, rows.stable_bound, "^", color="C2", fillstyle="none", label=label)
+    _ticks(axes, rows.learning_rate)
     axes.legend()
 
 
@@ -150,6 +160,7 @@ def _distances(figure: Figure, rows: Any) -> None:
             kept = found[found[name].notna()]
             axes.plot(kept[x], kept[name].clip(lower=1e-5), marker=marker, label=label)
         axes.set(xscale="log", yscale="log", ylabel="MMD²")
+        _ticks(axes, found[x])
         axes.legend()
     panels[0].set(xlabel="η", title="d = 2")
     panels[1].set(xlabel="d", title=_steps(dimension_rows(rows)), ylim=(8e-6, None))
@@ -168,6 +179,7 @@ def _copies(figure: Figure, rows: Any) -> None:
         label = f"{row.steps / 1000:g}k"
         axes.annotate(label, (row.learning_rate, row.copies), (4, 6), textcoords="offset points", fontsize=8)
     axes.set_ylim(bottom=0)
+    _ticks(axes, kept.learning_rate)
     axes.legend(title="labels: steps")
 
 
@@ -212,6 +224,7 @@ def _images(figure: Figure, rows: Any) -> None:
             null = same.null.mean()
             axes.axhline(null, color="C3", linestyle=":", linewidth=0.8)
             axes.set(xscale="log", title=f"{data}, {network}, {optimizer}", ylim=(-0.03, None))
+            _ticks(axes, same.learning_rate)
             axes.legend(fontsize=8)
         line[0].set_ylabel("copies")
     for axes in panels[-1]:
