@@ -82,7 +82,7 @@ def _generation(quick: bool, seeds: Seeds) -> list[Experiment]:
     fields = {"part": "generation", "n_samples": 10, "width": 1000, "seed": seeds(1)}
     steps = {1.0: 5_000, 0.1: 10_000}
     if not quick:
-        steps = {2.0: 10_000, 1.0: 10_000, 0.5: 10_000, 0.1: 30_000, 0.05: 30_000, 0.01: 30_000}
+        steps = {2.0: 10_000, 1.0: 10_000, 0.5: 10_000, 0.1: 30_000, 0.05: 30_000}
     trials = [
         trial
         for eta, number in steps.items()
