@@ -56,7 +56,7 @@ class LargeSteps(Study):
             steps=3000 if quick else 12_000,
             seed=seeds(1 if quick else 3),
         )
-        trials += _risk(1, {0.1: 4, 0.5: 4} if quick else {0.01: 4, 0.05: 15, 0.1: 15, 0.5: 15}, seeds)
+        trials += _risk(1, {0.1: 10, 0.5: 10} if quick else {0.01: 4, 0.05: 15, 0.1: 15, 0.5: 15}, seeds)
         trials += [*_generation(quick, seeds), *_images(quick, seeds)]
         return trials + _risk(10, {0.1: 1, 0.5: 1}, seeds)
 
@@ -80,7 +80,7 @@ def _risk(dim: int, runs: dict[float, int], seeds: Seeds) -> list[Experiment]:
 def _generation(quick: bool, seeds: Seeds) -> list[Experiment]:
     """Fig. 3, and Fig. 4 at a step that the dimensions share."""
     fields = {"part": "generation", "n_samples": 10, "width": 1000, "seed": seeds(1)}
-    steps = {1.0: 5_000, 0.1: 10_000}
+    steps = {1.0: 10_000, 0.1: 30_000}
     if not quick:
         steps = {2.0: 10_000, 1.0: 10_000, 0.5: 10_000, 0.1: 30_000, 0.05: 30_000}
     trials = [
