@@ -100,7 +100,7 @@ def _risk(figure: Figure, rows: Any) -> None:
                 known = PUBLISHED[time]
                 axes.plot(list(known), [values[0] for values in known.values()], "x", color=f"C{index}", markersize=9)
         axes.set(xscale="log", yscale="log", xlabel="η", ylabel="excess risk", title=f"d = {dim:g}")
-        _ticks(axes, rows[rows.dim == dim].learning_rate)
+        _ticks(axes, [*rows[rows.dim == dim].learning_rate, *(PUBLISHED[0.05] if dim == 1 else [])])
         axes.legend()
 
 
@@ -158,12 +158,12 @@ def _distances(figure: Figure, rows: Any) -> None:
     for axes, found, x in zip(panels, (rates_rows(rows), dimension_rows(rows)), ("learning_rate", "dim"), strict=True):
         for marker, name, label in lines:
             kept = found[found[name].notna()]
-            axes.plot(kept[x], kept[name].clip(lower=1e-5), marker=marker, label=label)
-        axes.set(xscale="log", yscale="log", ylabel="MMD²")
+            axes.plot(kept[x], kept[name], marker=marker, label=label)
+        axes.set(xscale="log", ylabel="MMD²", ylim=(0, None))
         _ticks(axes, found[x])
         axes.legend()
     panels[0].set(xlabel="η", title="d = 2")
-    panels[1].set(xlabel="d", title=_steps(dimension_rows(rows)), ylim=(8e-6, None))
+    panels[1].set(xlabel="d", title=_steps(dimension_rows(rows)))
 
 
 def _steps(rows: Any) -> str:
@@ -208,7 +208,7 @@ def _samples(figure: Figure, rows: xr.Dataset) -> None:
 def _images(figure: Figure, rows: Any) -> None:
     models = list(dict.fromkeys(zip(rows.data, rows.network, strict=True)))
     figure.set_size_inches(9.0, 2.6 * len(models) + 0.6)
-    panels = figure.subplots(len(models), 2, squeeze=False, sharey="row")
+    panels = figure.subplots(len(models), 2, squeeze=False)
     for line, (data, network) in zip(panels, models, strict=True):
         for axes, optimizer in zip(line, ("sgd", "adam"), strict=True):
             same = rows[(rows.data == data) & (rows.network == network) & (rows.optimizer == optimizer)]
@@ -223,7 +223,8 @@ def _images(figure: Figure, rows: Any) -> None:
             axes.plot(gone.learning_rate, 0 * gone.diverged, "x", color="C3", label="diverged" if len(gone) else None)
             null = same.null.mean()
             axes.axhline(null, color="C3", linestyle=":", linewidth=0.8)
-            axes.set(xscale="log", title=f"{data}, {network}, {optimizer}", ylim=(-0.03, None))
+            axes.set(xscale="log", title=f"{data}, {network}, {optimizer}")
+            axes.set_ylim(bottom=-0.05 * axes.get_ylim()[1])
             _ticks(axes, same.learning_rate)
             axes.legend(fontsize=8)
         line[0].set_ylabel("copies")
