@@ -173,8 +173,8 @@ def _generation_claims(rows: Any) -> list[Claim]:
         ),
         Claim(
             "dimension-vanishes",
-            "At the largest d the distance to the fitted Gaussian has vanished beside that to the optimal score's samples"
-            " (ratio of the two).",
+            "At the largest d the distance to the fitted Gaussian has vanished beside that to the optimal score's"
+            " samples (ratio of the two).",
             f"{PAPER}, Fig. 4",
             float((dims.mmd_gaussian / dims.mmd_optimal).to_numpy()[-1]) if len(dims) else math.nan,
             (None, 0.01),
