@@ -83,8 +83,9 @@ def _level(time: float) -> str:
 def _ticks(axes: Axes, values: Any) -> None:
     """A tick at each value of a logarithmic axis, and at no other."""
     ticks = sorted(set(values))
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
+    if len(ticks) > 1:
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
 
 
 def _risk(figure: Figure, rows: Any) -> None:
