@@ -26,7 +26,7 @@ STABILITY_RATES = [0.02, 0.05, 0.1, 0.2, 0.5]
 
 IMAGE_RATES = {
     "mlp": {"sgd": [0.3, 1.0, 3.0], "adam": [3e-4, 1e-3, 5e-3]},
-    "unet": {"sgd": [0.01, 0.03, 0.1], "adam": [3e-4, 1e-3, 3e-3]},
+    "unet": {"sgd": [0.03, 0.1], "adam": [1e-3, 3e-3]},
 }
 
 Seeds: TypeAlias = Callable[[int], range]
@@ -99,8 +99,8 @@ def _images(quick: bool, seeds: Seeds) -> list[Experiment]:
     fields = {"part": "images", "n_samples": 8, "batch": 64, "seed": seeds(1)[0]}
     settings = [("digits", "mlp", 256, 1_000 if quick else 1_500)]
     if not quick:
-        settings.append(("digits", "unet", 16, 300))
         settings += [("fashion-mnist", "mlp", 256, 1_000)] if FASHION_MNIST.is_dir() else []
+        settings.append(("digits", "unet", 8, 200))
     trials: list[Experiment] = []
     for data, network, width, budget in settings:
         for optimizer, rates in IMAGE_RATES[network].items():
