@@ -95,7 +95,7 @@ def _generation(quick: bool, seeds: Seeds) -> list[Experiment]:
 
 
 def _images(quick: bool, seeds: Seeds) -> list[Experiment]:
-    """The same number of steps, and the same η · steps, that of the middle learning rate."""
+    """The same number of steps, and the same η · steps, that of the second learning rate."""
     fields = {"part": "images", "n_samples": 8, "batch": 64, "seed": seeds(1)[0]}
     settings = [("digits", "mlp", 256, 1_000 if quick else 1_500)]
     if not quick:
@@ -104,9 +104,9 @@ def _images(quick: bool, seeds: Seeds) -> list[Experiment]:
     trials: list[Experiment] = []
     for data, network, width, budget in settings:
         for optimizer, rates in IMAGE_RATES[network].items():
-            middle = sorted(rates)[1]
+            second = sorted(rates)[1]
             for eta in rates:
-                for steps in sorted({budget, round(budget * middle / eta)}):
+                for steps in sorted({budget, round(budget * second / eta)}):
                     model = {"network": network, "width": width, "optimizer": optimizer}
                     trials += grid(Experiment, **fields, **model, data=data, learning_rate=eta, steps=steps)
     return trials
