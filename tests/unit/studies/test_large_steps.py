@@ -40,7 +40,7 @@ def table(tmp_path_factory: pytest.TempPathFactory):
     trials += grid(Experiment, **RISK, dim=1, time=[0.05, 0.2], learning_rate=[0.1, 0.5], steps=20)
     trials += grid(Experiment, **RISK, dim=3, time=[0.05], learning_rate=[0.1, 1e6], steps=30)
     trials += grid(Experiment, **STABLE, learning_rate=[0.05, 0.2, 1e30])
-    trials += grid(Experiment, **FLAT, dim=2, learning_rate=[0.1, 1e6], steps=40)
+    trials += grid(Experiment, **FLAT, dim=2, learning_rate=[0.05, 0.1, 1e6], steps=40)
     trials += grid(Experiment, **FLAT, dim=[2, 4], learning_rate=0.5, steps=20)
     trials += grid(Experiment, **IMAGES, network="mlp", optimizer=["sgd", "adam"], learning_rate=1e-3, steps=3)
     trials += grid(Experiment, **IMAGES, network="mlp", learning_rate=1e6, steps=40)
