@@ -21,7 +21,6 @@ from mnemoscope.studies.large_steps.claims import (
     rates_rows,
 )
 from mnemoscope.studies.large_steps.generation import TIMES, mmd_squared, noise_draws
-from mnemoscope.studies.large_steps.images import load_images
 from mnemoscope.studies.large_steps.laws import LAWS
 from mnemoscope.studies.large_steps.plots import draw_plots
 from mnemoscope.studies.large_steps.trials import Experiment
@@ -156,4 +155,4 @@ def test_bad_specs() -> None:
     with pytest.raises(InputError, match="learning_rate"):
         Experiment(**{**LAW, "learning_rate": 0.0}, n_samples=3)
     with pytest.raises(InputError, match="images are digits or fashion-mnist"):
-        load_images("gaussian")
+        Experiment(**{**IMAGES, "data": "gaussian"}, learning_rate=1e-3, steps=1).run()

@@ -6,8 +6,6 @@ large step alone what prevents copies, both would show it. Digits are 8×8 as bu
 """
 
 import math
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,22 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from mnemoscope.auditing import audit
-from mnemoscope.data import Dataset, from_model, load, load_digits
+from mnemoscope.data import Dataset, from_model
 from mnemoscope.errors import ConvergenceError, DivergenceError, InputError
 from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
+from mnemoscope.studies.random_features.images import load_images
 from mnemoscope.training import TrainingSpec, denoising_loss, fit, sharpness, stability_ratio
 
 if TYPE_CHECKING:
     from mnemoscope.studies.large_steps.trials import Experiment
 
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's dataset-fashion-mnist puts its files."""
-
 PROCESS = OrnsteinUhlenbeck(t_min=0.01, t_max=3.0)
 SAMPLES = 300
+POOL = 10_000
+"""Training and held-out images are taken from the first so many."""
 
 _SAMPLER_STEPS = 16
 _TABLE = 512
@@ -39,8 +37,10 @@ _TABLE = 512
 
 def result(trial: "Experiment") -> Result:
     """Train, generate, audit against held-out images; for SGD on an MLP also the stability ratio η λ_max/2."""
+    if trial.data == "gaussian":
+        raise InputError("data: images are digits or fashion-mnist, got 'gaussian'")
     images = load_images(trial.data)
-    order = np.random.default_rng(trial.seed).permutation(images.n_samples)
+    order = np.random.default_rng(trial.seed).permutation(min(images.n_samples, POOL))
     train, holdout = images.take(order[: trial.n_samples]), images.take(order[trial.n_samples :])
     options = {"width": trial.width} | ({"depth": 2} if trial.network == "mlp" else {})
     network = build_network(NetworkSpec(trial.network, images.event_shape, options), trial.seed)
@@ -103,19 +103,3 @@ class _Loss(nn.Module):
 
     def forward(self) -> Tensor:
         return denoising_loss(self.network, PROCESS, *self.draws, "velocity")
-
-
-@cache
-def load_images(name: str) -> Dataset:
-    """The bundled digits (8×8), or 10,000 images of Fashion-MNIST averaged to 14×14.
-
-    Raises:
-        InputError: another name.
-    """
-    if name == "digits":
-        return load_digits()
-    if name != "fashion-mnist":
-        raise InputError(f"data: images are digits or fashion-mnist, got {name!r}")
-    images = load(FASHION_MNIST).array[:10_000].astype(np.float32)
-    pooled = images.reshape(len(images), 14, 2, 14, 2).mean(axis=(2, 4))
-    return Dataset(pooled, "Fashion-MNIST, 14×14", (0.0, 255.0))

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.studies.large_steps.claims import PUBLISHED, as_frame, dimension_rows, rates_rows
-from mnemoscope.studies.large_steps.images import FASHION_MNIST, SAMPLES
+from mnemoscope.studies.large_steps.images import SAMPLES
 from mnemoscope.studies.large_steps.laws import LAWS
+from mnemoscope.studies.random_features.images import FASHION_MNIST
 from mnemoscope.studies.study import Plot
 
 SCORES = "Learned scores (first run) against the optimal one, d = 1, at two noise levels: the larger η, the smoother."

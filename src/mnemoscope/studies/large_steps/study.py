@@ -11,9 +11,9 @@ import xarray as xr
 
 from mnemoscope.runs import Trial, grid
 from mnemoscope.studies.large_steps.claims import compute_claims
-from mnemoscope.studies.large_steps.images import FASHION_MNIST
 from mnemoscope.studies.large_steps.plots import draw_plots
 from mnemoscope.studies.large_steps.trials import Experiment
+from mnemoscope.studies.random_features.images import FASHION_MNIST
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
 TIMES = [0.05, 0.2]
