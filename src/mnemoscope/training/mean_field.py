@@ -26,12 +26,10 @@ _CHUNK = 200
 
 
 class Descent(NamedTuple):
-    """How a batch of networks was trained.
+    """How a batch of networks was trained, each of shape ``(networks,)``.
 
-    Attributes:
-        losses: shape ``(networks,)``; of stochastic descent the mean over the last steps, up to 200; of full-batch
-            descent at the last step before the end or before divergence.
-        diverged: the first step whose loss was not finite; 0 for none. Shape ``(networks,)``.
+    ``losses`` of stochastic descent are means over the last steps, up to 200; of full-batch descent those of the last
+    step before the end or before divergence. ``diverged`` is the first step whose loss was not finite, 0 for none.
     """
 
     losses: Tensor

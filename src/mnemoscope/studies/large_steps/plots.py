@@ -161,7 +161,7 @@ def _distances(figure: Figure, rows: Any) -> None:
         for marker, name, label in lines:
             kept = found[found[name].notna()]
             axes.plot(kept[x], kept[name], marker=marker, label=label)
-        axes.set(xscale="log", ylabel="MMD²", ylim=(0, None))
+        axes.set(xscale="log", ylabel="MMD²", ylim=(0, 1.3 * axes.get_ylim()[1]))  # room for the legend
         _ticks(axes, found[x])
         axes.legend()
     panels[0].set(xlabel="η", title="d = 2")

@@ -71,7 +71,7 @@ def midpoint_variance_bound(points: NoisedPoints, index: int) -> Bound:
 
 
 def posterior_mean_bound(points: NoisedPoints, y: float) -> Bound:
-    """Prop. 2: |E[W | Y = y] − x_i| ≤ nΔ e^{−μ²Δ²/4σ²} near μx_i.
+    """Prop. 2: ``|E[W | Y = y] − x_i|`` ≤ nΔ e^{−μ²Δ²/4σ²} near μx_i.
 
     Raises:
         InputError: the data coincide somewhere.
@@ -111,7 +111,9 @@ def optimal_irregularity_bound(points: NoisedPoints) -> Bound:
 
 
 def stable_irregularity_bound(points: NoisedPoints, neurons: Neurons, sharpness: float) -> Bound:
-    """Prop. 6: TV_π(s) ≤ width λ_max/4 + √R_n/2 + (A/(√(2π)σ)) max{√(2nR_n), (√(2πe) AσnR_n)^{1/3}}, A = max |w2|.
+    """Prop. 6: TV_π(s) ≤ width λ_max/4 + √R_n/2 + (A/(√(2π)σ)) max{√(2nR_n), (√(2πe) AσnR_n)^{1/3}}.
+
+    A is the largest outer weight in absolute value.
 
     Args:
         points: the data and the noise level.
@@ -154,7 +156,7 @@ def excess_risk_bound(points: NoisedPoints, outer_bound: float, learning_rate: f
 
     Args:
         points: the data and the noise level.
-        outer_bound: A, such that |w2| ≤ A.
+        outer_bound: A, at least every outer weight in absolute value.
         learning_rate: η.
 
     Raises:

@@ -48,7 +48,7 @@ def _pieces(points: NoisedPoints) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def smooth_irregularity(points: NoisedPoints, curvature: Function | None = None) -> float:
     """TV_π of a smooth function with second derivative ``curvature``; of s* if left out.
 
-    Panels end at the sign changes of the curvature, found by bisection, so that |s''| is smooth on each.
+    Panels end at the sign changes of the curvature, found by bisection, so that ``|s''|`` is smooth on each.
     """
     curved = points.curvature if curvature is None else curvature
     edges = panel_edges(points)
@@ -69,7 +69,7 @@ def smooth_irregularity(points: NoisedPoints, curvature: Function | None = None)
 
 
 def relu_irregularity(points: NoisedPoints, neurons: Neurons) -> float:
-    """TV_π of one ReLU network, exact: Σ over distinct kinks of |jump of the slope| π(kink).
+    """TV_π of one ReLU network, exact: the sum of ``|jump of the slope|`` π(kink) over distinct kinks.
 
     Raises:
         InputError: weights that are not finite, or an inner weight of zero.

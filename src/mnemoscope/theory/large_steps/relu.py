@@ -20,12 +20,9 @@ from mnemoscope.theory.large_steps.noised import NoisedPoints
 
 
 class Neurons(NamedTuple):
-    """The weights of one network or of a batch of them, each of shape ``(*batch, width)``.
+    """The weights w (``inner``), b and c (``outer``) of one network or of a batch of them.
 
-    Attributes:
-        inner: w, the weights on y.
-        bias: b.
-        outer: c, the weights on the units.
+    Each is of shape ``(*batch, width)``.
     """
 
     inner: Tensor
