@@ -91,6 +91,13 @@ def test_a_network_has_the_same_result_alone_and_in_company() -> None:
     assert len({found["excess_risk"] for found in together}) == len(trials)
 
 
+def test_stability_in_company_of_other_times_and_steps() -> None:
+    fields = {key: value for key, value in STABLE.items() if key not in ("time", "steps")}
+    trials = grid(Experiment, **fields, time=[0.1, 0.2], steps=[3, 5], learning_rate=0.1)
+    for trial, found in zip(trials, Experiment.run_batch(trials), strict=True):
+        assert trial.run()["stability_ratio"] == pytest.approx(found["stability_ratio"], rel=1e-6)
+
+
 def test_presets_are_batches_that_one_tensor_program_can_hold() -> None:
     study = load_study("large-steps")
     quick, paper = study.trials("quick", 0), study.trials("paper", 0)

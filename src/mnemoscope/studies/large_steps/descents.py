@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,24 +104,25 @@ def stability_results(trials: Sequence["Experiment"]) -> Sequence[Result]:
 
     The data are the same for all seeds, N(0, 1) draws of seed 0; seeds differ in the initial weights.
     """
-    trial = trials[0]
-    drawn = torch.randn(trial.n_samples, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    points = NoisedPoints.at_time(drawn.sort().values, PROCESS, trial.time)
-    best = optimal_risk(points)
+    drawn = torch.randn(trials[0].n_samples, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     results: dict[int, Result] = {}
-    for steps in sorted({trial.steps for trial in trials}):
-        rows = [k for k, trial in enumerate(trials) if trial.steps == steps]
+    for time, steps in sorted({(trial.time, trial.steps) for trial in trials}):
+        points = NoisedPoints.at_time(drawn.sort().values, PROCESS, time)
+        best = optimal_risk(points)
+        rows = [k for k, trial in enumerate(trials) if (trial.time, trial.steps) == (time, steps)]
         generators = [torch.Generator().manual_seed(trials[k].seed) for k in rows]
-        start = TwoLayerBatch.draw(1, 1, trial.width, generators, frozen_inner=True, dtype=torch.float64).neurons()
+        width = trials[0].width
+        start = TwoLayerBatch.draw(1, 1, width, generators, frozen_inner=True, dtype=torch.float64).neurons()
         looks: list[tuple[int, Array]] = []
         rates = [trials[k].learning_rate for k in rows]
 
-        def look(networks: Neurons, step: int, rates: list[float] = rates, looks: list = looks) -> None:  # type: ignore[type-arg]
-            ratios = [_ratio(points, networks, row, rate) for row, rate in enumerate(rates)]
-            looks.append((step, np.array(ratios)))
-
         trained, course = full_batch_descent(
-            start, points, learning_rates=rates, steps=steps, watch=look, watch_every=math.ceil(steps / LOOKS)
+            start,
+            points,
+            learning_rates=rates,
+            steps=steps,
+            watch=partial(_look, points, rates, looks),
+            watch_every=math.ceil(steps / LOOKS),
         )
         for row, k in enumerate(rows):
             neurons = Neurons(*(weights[row] for weights in trained))
@@ -132,6 +134,13 @@ def stability_results(trials: Sequence["Experiment"]) -> Sequence[Result]:
                 **_measure_stability(points, neurons, best, rates[row], looks[-1][1][row]),
             }
     return [results[k] for k in range(len(trials))]
+
+
+def _look(
+    points: NoisedPoints, rates: list[float], looks: list[tuple[int, Array]], networks: Neurons, step: int
+) -> None:
+    """Enter the stability ratio of every network at this step."""
+    looks.append((step, np.array([_ratio(points, networks, row, rate) for row, rate in enumerate(rates)])))
 
 
 def _ratio(points: NoisedPoints, networks: Neurons, row: int, rate: float) -> float:
@@ -149,7 +158,7 @@ def _ratio(points: NoisedPoints, networks: Neurons, row: int, rate: float) -> fl
 def _measure_stability(points: NoisedPoints, neurons: Neurons, best: float, rate: float, ratio: float) -> Result:
     """Excess risk, irregularity, and the bound of Prop. 6 with the measured sharpness and with that of stability."""
     names = ("excess_risk", "irregularity", "sharp_bound", "stable_bound")
-    if not math.isfinite(ratio):
+    if not (math.isfinite(ratio) and ratio >= 0):
         return dict.fromkeys(names, math.nan)
     width, risk = len(neurons.bias), float(relu_risk(points, neurons))
     stable = 2 / (width * rate)
