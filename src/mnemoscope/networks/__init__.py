@@ -41,6 +41,7 @@ from mnemoscope.networks.residual import (
     successive_distances,
 )
 from mnemoscope.networks.score import NetworkScore
+from mnemoscope.networks.two_layer import TwoLayer, TwoLayerBatch
 from mnemoscope.networks.unet import UNet
 
 __all__ = [
@@ -61,6 +62,8 @@ __all__ = [
     "ResidualNetwork",
     "SmoothPath",
     "Smoothness",
+    "TwoLayer",
+    "TwoLayerBatch",
     "UNet",
     "build_network",
     "collect_moments",

@@ -2,9 +2,9 @@
 
 The chain is: ``activations`` and ``spectrum`` give the constants, ``points`` lays them out over a grid,
 ``fixed_point`` states the equations and ``solver`` solves them; losses, training time, spectra, phases
-and predictions read their answers off the solution. ``depth`` holds what is
-known of deep residual networks. Imports processes only, so that prediction and experiment meet in studies and
-tests alone.
+and predictions read their answers off the solution. ``large_steps`` is a theory of its own: why large learning
+rates prevent memorization; ``depth`` holds what is known of deep residual networks. Imports processes only, so that
+prediction and experiment meet in studies and tests alone.
 """
 
 from mnemoscope.theory.activations import Activation, activation_names
