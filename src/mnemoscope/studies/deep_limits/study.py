@@ -1,7 +1,7 @@
 """The study: which networks are trained under each preset. Claims and figures are modules of their own.
 
 ``paper`` runs the source's iterations, ``quick`` fewer, on shallower networks and fewer samples. The deepest network of
-``depth`` is the reference of the others: L = 2048, where the source has 2¹⁴.
+``depth`` is the reference of the others: L = 2¹⁴ as in the source.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from mnemoscope.studies.deep_limits.plots import draw_plots
 from mnemoscope.studies.deep_limits.trials import DepthTrial
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
-DEPTHS = {"quick": [32, 64, 128, 512], "paper": [32, 64, 128, 256, 512, 2048]}
+DEPTHS = {"quick": [32, 64, 128, 512], "paper": [32, 64, 128, 256, 512, 2048, 16384]}
 DEPTH_STEPS = {"quick": 100, "paper": 500}
 
 
