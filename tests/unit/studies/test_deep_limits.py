@@ -13,7 +13,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.runs.table import tabulate
 from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
-from mnemoscope.studies.deep_limits import images, plots, scores, study
+from mnemoscope.studies.deep_limits import images, scores
 from mnemoscope.studies.deep_limits.claims import LEAST_STEPS, compute_claims
 from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
 from mnemoscope.studies.deep_limits.trials import DepthTrial
@@ -25,8 +25,7 @@ TINY: dict[str, Any] = {"part": "depth", "depth": 8, "n_samples": 5, "steps": 50
 @pytest.fixture(autouse=True)
 def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The same trials whether or not this machine has the files."""
-    for module in (images, study, plots):
-        monkeypatch.setattr(module, "FASHION_MNIST", tmp_path / "absent")
+    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
 
 
 def outcome(**changes: Any) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def test_presets_list_every_part_and_keep_seeds_apart(
     preset: Any, there: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     if there:
-        monkeypatch.setattr(study, "FASHION_MNIST", tmp_path)
+        monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path)
     zero, one = (load_study("deep-limits").trials(preset, seed) for seed in (0, 1))
     expected = {"depth", "fit", "ode", "counter-example", "scores"} | ({"images"} if there else set())
     assert {trial.part for trial in zero} == expected
@@ -174,7 +173,7 @@ def exact(trial: DepthTrial) -> dict[str, Any]:
 
 @pytest.fixture
 def paper(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[tuple[DepthTrial, dict[str, Any]]]:
-    monkeypatch.setattr(study, "FASHION_MNIST", tmp_path)
+    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path)
     return [(trial, exact(trial)) for trial in load_study("deep-limits").trials("paper", 0)]
 
 

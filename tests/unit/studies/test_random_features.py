@@ -14,7 +14,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.runs.table import tabulate
 from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
-from mnemoscope.studies.random_features import claims, images, plots, study, trials
+from mnemoscope.studies.random_features import claims, trials
 from mnemoscope.studies.random_features.trials import Experiment
 
 TINY: dict[str, Any] = {
@@ -43,8 +43,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The same trials whether or not this machine has the files."""
-    for module in (images, study, plots):
-        monkeypatch.setattr(module, "FASHION_MNIST", tmp_path / "absent")
+    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
 
 
 def outcome(**changes: Any) -> dict[str, Any]:

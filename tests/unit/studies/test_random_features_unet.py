@@ -169,7 +169,7 @@ def test_results_like_the_source_s_hold_every_claim(preset: Any) -> None:
 
 def test_the_difference_is_measured_with_its_interval() -> None:
     def change(trial: Experiment, _: Any) -> dict[str, Any]:
-        return {"copies": 0.2 - 0.02 * trial.seed if trial.width == 48 else 0.05}
+        return {"copies": 0.2 - 0.02 * trial.seed if trial.width == 32 else 0.05}
 
     expected = difference_interval(Rate(54, SAMPLES), Rate(15, SAMPLES))[0]
     assert checked(change)["unet-width"].measured == pytest.approx(expected)

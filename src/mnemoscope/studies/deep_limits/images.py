@@ -8,7 +8,6 @@ ten times higher, as there are hundreds of times fewer steps; in the branches th
 """
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,9 +17,7 @@ from mnemoscope.data.files import load_idx
 from mnemoscope.errors import InputError
 from mnemoscope.networks import ResidualCNN, smoothness
 from mnemoscope.runs import Result
-
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's dataset-fashion-mnist puts its files."""
+from mnemoscope.studies.images import FASHION_MNIST, average_pixels
 
 N_TEST, BATCH, CHANNELS, CLASSES = 2000, 64, 8, 10
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.4, 0.9, 5e-4
@@ -90,5 +87,5 @@ def _images(which: str, count: int) -> tuple[Tensor, Tensor]:
     """The first images averaged to 14×14, in units of the training pixels' deviation around their mean, and labels."""
     files = [FASHION_MNIST / f"{which}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
     images, labels = (load_idx(file)[:count] for file in files)
-    pooled = images.astype(np.float32).reshape(count, 1, 14, 2, 14, 2).mean(axis=(3, 5))
+    pooled = average_pixels(images)[:, None]
     return torch.from_numpy((pooled - 73.0) / 84.0), torch.from_numpy(labels.astype(np.int64))

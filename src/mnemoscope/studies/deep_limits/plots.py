@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnemoscope.studies.deep_limits.claims import part_of, reference_distances
-from mnemoscope.studies.deep_limits.images import FASHION_MNIST
 from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
 from mnemoscope.studies.deep_limits.scores import SAMPLES
 from mnemoscope.studies.deep_limits.trials import RATIO, SHOWN
+from mnemoscope.studies.images import missing_images
 from mnemoscope.studies.study import Plot
 from mnemoscope.theory import alternating_limit
 
@@ -50,7 +50,7 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
         if trials.sizes["trial"] >= least:
             plots.append(Plot(name, caption, lambda figure: draw(figure, trials)))
 
-    missing = "" if FASHION_MNIST.is_dir() else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
+    missing = missing_images()
     add("depth", "depth", _depth, DEPTH + missing, least=2)
     add("fit", "fit", _fit, FIT)
     add("images", "images", _images, IMAGES)

@@ -10,9 +10,9 @@ import xarray as xr
 
 from mnemoscope.runs import Trial, grid
 from mnemoscope.studies.deep_limits.claims import compute_claims
-from mnemoscope.studies.deep_limits.images import FASHION_MNIST
 from mnemoscope.studies.deep_limits.plots import draw_plots
 from mnemoscope.studies.deep_limits.trials import DepthTrial
+from mnemoscope.studies.images import image_names
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
 DEPTHS = {"quick": [32, 64, 128, 512], "paper": [32, 64, 128, 256, 512, 2048, 16384]}
@@ -49,7 +49,7 @@ class DeepLimits(Study):
         depths = grid(
             DepthTrial, part="depth", depth=DEPTHS[preset], n_samples=100, steps=DEPTH_STEPS[preset], seed=first
         )
-        images = _images(quick, first) if FASHION_MNIST.is_dir() else []
+        images = _images(quick, first) if "fashion-mnist" in image_names() else []
         return [*pairs, *odes, *fits, *images, *_scores(quick, first), *depths]
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:

@@ -19,7 +19,7 @@ from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
-from mnemoscope.studies.random_features.images import load_images
+from mnemoscope.studies.images import load_images
 from mnemoscope.training import TrainingSpec, denoising_loss, fit, sharpness, stability_ratio
 
 if TYPE_CHECKING:

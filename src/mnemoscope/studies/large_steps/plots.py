@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnemoscope.processes import OrnsteinUhlenbeck
+from mnemoscope.studies.images import missing_images
 from mnemoscope.studies.large_steps.claims import PUBLISHED, as_frame, dimension_rows, rates_rows
 from mnemoscope.studies.large_steps.images import SAMPLES
 from mnemoscope.studies.large_steps.laws import LAWS
-from mnemoscope.studies.random_features.images import FASHION_MNIST
 from mnemoscope.studies.study import Plot
 
 SCORES = "Learned scores (first run) against the optimal one, d = 1, at two noise levels: the larger η, the smoother."
@@ -69,7 +69,7 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
         add("copies", _copies, rates_rows(part["generation"]), COPIES)
         add("samples", _samples, table["generation"], SAMPLES_CAPTION)
     if "images" in part:
-        missing = "" if FASHION_MNIST.is_dir() else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
+        missing = missing_images()
         add("images", _images, part["images"], IMAGES + missing)
     if "laws" in part:
         add("laws", _laws, part["laws"], LAWS_CAPTION)

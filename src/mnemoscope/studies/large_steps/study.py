@@ -10,10 +10,10 @@ from typing import TypeAlias
 import xarray as xr
 
 from mnemoscope.runs import Trial, grid
+from mnemoscope.studies.images import image_names
 from mnemoscope.studies.large_steps.claims import compute_claims
 from mnemoscope.studies.large_steps.plots import draw_plots
 from mnemoscope.studies.large_steps.trials import Experiment
-from mnemoscope.studies.random_features.images import FASHION_MNIST
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
 TIMES = [0.05, 0.2]
@@ -99,7 +99,7 @@ def _images(quick: bool, seeds: Seeds) -> list[Experiment]:
     fields = {"part": "images", "n_samples": 8, "batch": 64, "seed": seeds(1)[0]}
     settings = [("digits", "mlp", 256, 1_000 if quick else 1_500)]
     if not quick:
-        settings += [("fashion-mnist", "mlp", 256, 1_000)] if FASHION_MNIST.is_dir() else []
+        settings += [("fashion-mnist", "mlp", 256, 1_000)] if "fashion-mnist" in image_names() else []
         settings.append(("digits", "unet", 8, 200))
     trials: list[Experiment] = []
     for data, network, width, budget in settings:

@@ -6,35 +6,18 @@ their mean eigenvalue, and whitened by x → (C + 0.02)^{−1/2} x where asked.
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mnemoscope.data import Dataset, load, load_digits
 from mnemoscope.runs.trial import Array
+from mnemoscope.studies.images import load_images
 from mnemoscope.theory import data_spectrum
-
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's dataset-fashion-mnist puts its files."""
 
 WHITENING = 0.02
 
-ImageName: TypeAlias = Literal["digits", "fashion-mnist"]
-
 IMAGE_DIMS: Mapping[str, int] = {"digits": 64, "fashion-mnist": 196}
-
-
-@cache
-def load_images(name: str) -> Dataset:
-    """The bundled digits (8×8), or 20,000 images of Fashion-MNIST averaged to 14×14."""
-    if name == "digits":
-        return load_digits()
-    images = load(FASHION_MNIST).array[:20_000].astype(np.float32)
-    pooled = images.reshape(len(images), 14, 2, 14, 2).mean(axis=(2, 4))
-    return Dataset(pooled, "Fashion-MNIST, 14×14", (0.0, 255.0))
 
 
 @cache

@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mnemoscope.studies.images import missing_images
 from mnemoscope.studies.random_features.claims import as_frame, gap, mean_over_seeds
-from mnemoscope.studies.random_features.images import FASHION_MNIST
 from mnemoscope.studies.random_features.trials import SAMPLES
 from mnemoscope.studies.random_features.unet_results import UNET, draw_unet
 from mnemoscope.studies.study import Plot
@@ -43,7 +43,7 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
     frame = as_frame(results)
     part = {name: frame[frame.part == name] for name in frame.part.unique()}
     table = {name: results.isel(trial=np.flatnonzero(results.part == name)) for name in part}
-    missing = "" if FASHION_MNIST.is_dir() else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
+    missing = missing_images()
     plots: list[Plot] = []
 
     def add(name: str, draw: Callable[..., None], rows: Any, caption: str) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import xarray as xr
 
 from mnemoscope.runs import Trial, grid
+from mnemoscope.studies.images import image_names
 from mnemoscope.studies.random_features.claims import compute_claims
-from mnemoscope.studies.random_features.images import FASHION_MNIST, IMAGE_DIMS
+from mnemoscope.studies.random_features.images import IMAGE_DIMS
 from mnemoscope.studies.random_features.plots import draw_plots
 from mnemoscope.studies.random_features.trials import Experiment
 from mnemoscope.studies.random_features.unet_results import unet_claims
@@ -66,7 +67,7 @@ class RandomFeatures(Study):
             psi_p = [ratio * psi_n for ratio in ratios]
             trials += grid(Experiment, **curve, psi_p=psi_p, noise_draws=noise_draws, seed=seeds(number))
 
-        for data in ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]:
+        for data in image_names():
             images = {"part": "images", "data": data, "dim": IMAGE_DIMS[data], "whitened": [True, False]}
             trials += _settings(IMAGE_SETTINGS, **images, seed=seeds(1 if quick else 3))
 

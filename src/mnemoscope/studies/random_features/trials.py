@@ -31,7 +31,8 @@ from mnemoscope.runs.trial import Array
 from mnemoscope.sampling import sample
 from mnemoscope.sampling.grids import ratio_grid
 from mnemoscope.scores import Score
-from mnemoscope.studies.random_features.images import ImageName, load_images, scaled_images
+from mnemoscope.studies.images import ImageName, load_images
+from mnemoscope.studies.random_features.images import scaled_images
 from mnemoscope.studies.random_features.unet import train_unet
 from mnemoscope.theory import learning_curve
 
