@@ -11,7 +11,10 @@ from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
 __all__ = ["STUDIES", "Claim", "Plot", "Preset", "Study", "load_study"]
 
-STUDIES: dict[str, str] = {"random-features": "mnemoscope.studies.random_features:RandomFeatures"}
+STUDIES: dict[str, str] = {
+    "random-features": "mnemoscope.studies.random_features:RandomFeatures",
+    "regularization": "mnemoscope.studies.regularization:Regularization",
+}
 """A study's name → its class, as ``module:Class``."""
 
 

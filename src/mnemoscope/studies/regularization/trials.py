@@ -1,15 +1,15 @@
 """What one trial is; the measurements themselves are in the modules that ``run`` picks by ``part``.
 
-    path             trajectories of the probability flow, posterior weights and the distance to the limit along them
-    symmetric        starts that no training point is nearest to, and where they end (``closed_form``)
-    collapse         how many samples of a regularised score end on a training point (``closed_form``)
-    network          the same of a trained network, along its training (``network``)
-    squares          two pictures of a square, closed form, with and without a condition (``squares``)
-    squares-network  the same with a trained U-Net, along its training (``squares``)
-    images           real images: copies among the samples, and their quality (``images``)
+path             trajectories of the probability flow, posterior weights and the distance to the limit along them
+symmetric        starts that no training point is nearest to, and where they end (``closed_form``)
+collapse         how many samples of a regularised score end on a training point (``closed_form``)
+network          the same of a trained network, along its training (``network``)
+squares          two pictures of a square, closed form, with and without a condition (``squares``)
+squares-network  the same with a trained U-Net, along its training (``squares``)
+images           real images: copies among the samples, and their quality (``images``)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from pydantic import Field
@@ -63,8 +63,16 @@ class Experiment(Trial, frozen=True):
     @classmethod
     def run_batch(cls, trials: Sequence["Experiment"]) -> Sequence[Result]:
         # Imported here, so that listing the trials of a study loads no sampler and no network.
-        from mnemoscope.studies.regularization import network
+        from mnemoscope.studies.regularization import closed_form, images, network, squares
 
         if trials[0].part == "network":
             return network.train_and_sample(trials)
-        raise NotImplementedError
+        measure: dict[str, Callable[[Experiment], Result]] = {
+            "path": closed_form.path,
+            "symmetric": closed_form.symmetric,
+            "collapse": closed_form.collapse,
+            "squares": squares.closed_form,
+            "squares-network": squares.trained,
+            "images": images.images,
+        }
+        return [measure[trial.part](trial) for trial in trials]
