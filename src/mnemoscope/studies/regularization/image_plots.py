@@ -36,6 +36,7 @@ _SCORES = {
     "tempered": ("C3", "^", "tempered, T"),
 }
 _NETWORK = "C4"
+_TICKS = [0.05, 0.1, 0.2, 0.3, 0.5]
 _TITLES = {"digits": "digits, 8×8", "fashion-mnist": "Fashion-MNIST, 14×14"}
 
 
@@ -83,6 +84,8 @@ def _trade_off(figure: Figure, rows: xr.Dataset) -> None:
             _, x = table.over_seeds(rows, quality, data=data, score="empirical")
             axes.plot(x, np.ones_like(x), "*", color=axes.spines["left"].get_edgecolor(), markersize=12, label="exact")
             axes.set_xscale("log")
+            axes.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+            axes.minorticks_off()
         column[0].set(title=_TITLES[data], xlabel="MMD to held-out images")
         column[1].set_xlabel("denoising loss on held-out images")
     for axes in panels[:, 0]:

@@ -93,7 +93,7 @@ def _collapse(figure: Figure, rows: xr.Dataset) -> None:
             at = _shares(others, rows, score, colour, marker, label)
             _, copies, samples = table.collapsed(rows, score)
             others.plot(at, copies / samples, color=colour, linestyle="-")
-    others.legend(loc="center right", fontsize=8)
+    others.legend(loc="center right", bbox_to_anchor=(1, 0.75), fontsize=8)
     for axes, title, label in (
         (tikhonov, "Tikhonov", "c"),
         (bayes, "empirical Bayes", "τ"),
