@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from scipy.spatial import Voronoi
 from scipy.special import softmax
 
@@ -171,9 +172,8 @@ def test_the_average_of_the_weights_warms_up() -> None:
     assert float(average.parameters[0].mean()) == pytest.approx(slow, rel=FLOAT32)
 
 
-def test_the_exact_score_has_the_least_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exact_score_has_the_least_loss() -> None:
     """Draws, noise and target belong together: the exact score beats the zero score and a wrong sign by far."""
-    del monkeypatch
     points = torch.from_numpy(closed_form.training_points("points"))
     x, t, sigma, noise = (torch.cat(part) for part in zip(*network._draws(generators(0), points)[:50], strict=True))
     score = closed_form.EmpiricalScore(points, network.PROCESS)
@@ -242,16 +242,11 @@ def test_the_unet_is_looked_at_along_its_training() -> None:
 
 
 def test_slopes_are_those_of_the_late_stages() -> None:
-    import xarray as xr
-
     sigma = np.geomspace(1, 1e-6, 50)
     distance = np.where(sigma > 1e-2, 5.0, 3 * sigma**0.5)
-    rows = xr.Dataset(
-        {
-            "sigma": (("trial", "stage"), sigma[None]),
-            "to_limit": (("trial", "stage", "trajectory"), distance[None, :, None]),
-        }
-    )
+    paths: dict[str, Any] = {"sigma": (("trial", "stage"), sigma[None])}
+    paths["to_limit"] = (("trial", "stage", "trajectory"), distance[None, :, None])
+    rows = xr.Dataset(paths)
     assert late_slopes(rows) == pytest.approx([0.5])
 
 
