@@ -135,7 +135,7 @@ def _squares(figure: Figure, rows: xr.Dataset) -> None:
     looks = row.look.values
     shown = row.isel(look=np.unique(np.linspace(0, len(looks) - 1, 6).round().astype(int)))
     figure.set_size_inches(9.0, 3.8)
-    images, curve = figure.subfigures(1, 2, width_ratios=[1.2, 1])
+    images, curve = figure.subfigures(1, 2, width_ratios=[1.2, 1])  # type: ignore[misc]
     grid = images.subplots(shown.sizes["example"], shown.sizes["look"], squeeze=False)
     for column, look in zip(grid.T, range(shown.sizes["look"]), strict=True):
         for axes, picture in zip(column, shown.shown.values[look], strict=True):

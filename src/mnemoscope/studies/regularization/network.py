@@ -115,7 +115,7 @@ def train_and_sample(trials: Sequence[Experiment]) -> list[Result]:
         if first.strength:
             loss = loss + first.strength * (scaled / sigma).square().mean(dim=(1, 2))
         optimizer.zero_grad()
-        loss.sum().backward()
+        loss.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         _update_average(average, networks, step + 1)
         if (step + 1) % CHECK_EVERY == 0:

@@ -71,13 +71,13 @@ class Regularization(Study):
         trials += grid(Experiment, **unet, steps=750 if quick else 2000, seed=seeds(1))
 
         for data in ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]:
+            images = {"part": "images", "data": data}
             for score, strengths in IMAGE_STRENGTHS.items():
-                fields = {"part": "images", "data": data, "score": score, "strength": strengths}
-                trials += grid(Experiment, **fields, seed=seeds(1 if quick else 2))
+                trials += grid(Experiment, **images, score=score, strength=strengths, seed=seeds(1 if quick else 2))
             if data == "digits" or not quick:
-                fields = {"part": "images", "data": data, "score": "network", "steps": 2000 if quick else 4000}
+                trained = images | {"score": "network"}
                 widths = [64, 256] if data == "digits" and not quick else [256]
-                trials += grid(Experiment, **fields, width=widths, seed=seeds(1))
+                trials += grid(Experiment, **trained, steps=2000 if quick else 4000, width=widths, seed=seeds(1))
         return trials
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:

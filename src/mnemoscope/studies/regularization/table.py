@@ -32,7 +32,8 @@ def collapsed(results: xr.Dataset, score: str) -> tuple[Array, Array, Array]:
     """Strength, copies and samples, summed over the seeds."""
     at = strengths(results, part="collapse", score=score)
     rows = [select(results, part="collapse", score=score, strength=strength) for strength in at]
-    return at, *(np.array([numbers(row, name).sum() for row in rows]) for name in ("collapsed", "latents"))
+    copies, samples = (np.array([numbers(row, name).sum() for row in rows]) for name in ("collapsed", "latents"))
+    return at, copies, samples
 
 
 def along_training(results: xr.Dataset, name: str, **where: Any) -> tuple[Array, Array]:
