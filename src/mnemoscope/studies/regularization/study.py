@@ -68,7 +68,7 @@ class Regularization(Study):
 
         trials += grid(Experiment, part="squares", seed=seeds(1))
         unet = {"part": "squares-network", "score": "network", "width": 16}
-        trials += grid(Experiment, **unet, steps=750 if quick else 2000, seed=seeds(1))
+        trials += grid(Experiment, **unet, steps=500 if quick else 2000, seed=seeds(1))
 
         for data in ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]:
             images = {"part": "images", "data": data}
