@@ -33,7 +33,6 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's dataset-fashion-mnist puts its files."""
 
 TRAIN = 16
-"""With more, networks that are affordable here do not come to the end of their memorization."""
 HELD_OUT = 1000
 SAMPLES = 500
 SAMPLER_STEPS = 40
@@ -43,7 +42,7 @@ PROCESS = EDM(t_min=0.02, t_max=20.0)
 NOISE_LEVELS = (0.1, 0.2, 0.5, 1.0)
 """σ at which the denoising loss is measured, α = 1."""
 
-LOOKS = (250, 500, 1000, 2000, 4000)
+LOOKS = (250, 500, 1000, 2000, 4000, 8000, 16000)
 """Steps of training after which a network is looked at."""
 BATCH_SIZE = 64
 LEARNING_RATE = 2e-3

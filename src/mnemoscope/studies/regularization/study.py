@@ -77,7 +77,8 @@ class Regularization(Study):
             if data == "digits" or not quick:
                 trained = images | {"score": "network"}
                 widths = [64, 256] if data == "digits" and not quick else [256]
-                trials += grid(Experiment, **trained, steps=2000 if quick else 4000, width=widths, seed=seeds(1))
+                steps = 2000 if quick else 16_000 if data == "digits" else 4000
+                trials += grid(Experiment, **trained, steps=steps, width=widths, seed=seeds(1))
         return trials
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:
