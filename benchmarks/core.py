@@ -1,8 +1,8 @@
-"""Neighbours, scores and sampling beside their floors and beside what people would write first.
+"""Neighbours and sampling beside their floors and beside what people would write first.
 
     python -m benchmarks core
 
-The floor of both fast paths is matrix products: X Yᵀ for neighbours, X Yᵀ and W Y for the score.
+The floor of the neighbour search is the matrix product X Yᵀ, that of a sampler its score evaluations.
 """
 
 import torch
@@ -13,10 +13,9 @@ from mnemoscope.data import Gaussian
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.processes import EDM
 from mnemoscope.sampling import sample
-from mnemoscope.scores import EmpiricalScore, LawScore
+from mnemoscope.scores import LawScore
 
 N_NEIGHBOUR_QUERIES = 2000
-N_SCORE_QUERIES = 512
 
 
 def neighbour_rows() -> list[dict[str, object]]:
@@ -34,25 +33,6 @@ def neighbour_rows() -> list[dict[str, object]]:
     ]
 
 
-def score_rows() -> list[dict[str, object]]:
-    train, test = images()
-    y = torch.from_numpy(train.copy()).reshape(len(train), -1).float() / 255
-    x = torch.from_numpy(test[:N_SCORE_QUERIES].copy()).reshape(N_SCORE_QUERIES, -1).float() / 255
-    score = EmpiricalScore(y, EDM())
-    weights = torch.rand(N_SCORE_QUERIES, len(y))
-
-    def plain() -> torch.Tensor:
-        return torch.softmax(-(torch.cdist(x, y) ** 2) / 2, dim=1) @ y
-
-    ours = seconds(lambda: score.denoiser(x, 1.0))
-    floor = seconds(lambda: (x @ y.mT, weights @ y))
-    return [
-        row("empirical denoiser, 512 queries, 60,000 × 784, double inside (s)", ours),
-        row("… over the two bare products in float32", ours / floor),
-        row("… over softmax(−cdist²/2σ²) Y in float32", ours / seconds(plain)),
-    ]
-
-
 def sampling_rows() -> list[dict[str, object]]:
     law = Gaussian(torch.zeros(64, dtype=torch.float64), torch.eye(64, dtype=torch.float64))
     score, process = LawScore(law, EDM()), EDM()
@@ -65,4 +45,4 @@ def sampling_rows() -> list[dict[str, object]]:
 
 def rows() -> list[dict[str, object]]:
     """All rows, in order."""
-    return neighbour_rows() + score_rows() + sampling_rows()
+    return neighbour_rows() + sampling_rows()

@@ -16,7 +16,7 @@ from mnemoscope.scores import EmpiricalScore
 
 N_QUERIES = 512
 N_LOOP = 500
-SIGMAS = (0.001, 0.1, 0.5, 0.7, 1.0, 2.0, 5.0, 20.0, 80.0)
+SIGMAS = (0.001, 0.1, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 20.0, 80.0)
 SMALL = 0.1
 
 

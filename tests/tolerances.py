@@ -6,6 +6,9 @@ EXACT = 1e-12
 FLOAT64_SCORE = 1e-10
 """Relative error asked of scores in double precision: what the issue promises."""
 
+FLOAT32_SCORE = 1e-4
+"""Relative error asked of the score of a training set at single-precision queries: what the issue promises."""
+
 FLOAT32 = 1e-5
 """Single precision through a handful of operations."""
 

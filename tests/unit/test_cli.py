@@ -98,6 +98,20 @@ def test_sampling_the_empirical_score_returns_training_items(run: Run, tmp_path:
     assert np.load(tmp_path / "s.npy").dtype == np.float32
 
 
+def test_a_regularised_score_copies_less(run: Run) -> None:
+    command = ("sample", "empirical:digits", "--n", "40", "--out", "s.npy", "--regularizer", "tikhonov:0.1")
+    code, _, err = run(*command)
+    assert code == 0, err
+    assert json.loads(Path("s.npy.json").read_text(encoding="utf-8"))["model"]["regularizer"] == "tikhonov:0.1"
+    code, out, _ = run("audit", "s.npy", "digits", "--json")
+    assert (code, json.loads(out)["measures"]["distance-ratio"]["fraction"] < 0.1) == (0, True)
+    np.save("x.npy", load_digits().array[:40])
+    train = ("train", "x.npy", "--out", "run", "--network", "mlp", "--width", "8", "--batch-size", "4", "--steps", "3")
+    assert run(*train)[0] == 0
+    code, _, err = run("sample", "run", "--n", "4", "--out", "t.npy", "--regularizer", "tikhonov:0.1")
+    assert (code, "--regularizer is for empirical:DATA" in err) == (2, True)
+
+
 def test_predict(run: Run) -> None:
     setting = (
         "predict",
@@ -150,6 +164,14 @@ BAD = {
     "optimizer": (["train", "digits", "--out", "r", "--optimizer", "lion"], "lion"),
     "process": (["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--process", "levy"], "levy"),
     "solver": (["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--solver", "euler"], "euler"),
+    "regularizer": (
+        ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "ridge:1"],
+        "unknown regularizer 'ridge'",
+    ),
+    "strength": (
+        ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "tikhonov:-1"],
+        "c must be a finite number >= 0",
+    ),
     "count": (["sample", "empirical:digits", "--n", "0", "--out", "s.npy"], "n and batch_size"),
     "suffix": (["sample", "empirical:digits", "--n", "4", "--out", "s.gif", "--n-steps", "2"], ".gif"),
     "no run": (["sample", "{folder}", "--n", "4", "--out", "s.npy"], "holds no training run"),

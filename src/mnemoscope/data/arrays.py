@@ -1,5 +1,6 @@
 """Arrays that may be larger than memory, read in chunks of rows."""
 
+import mmap
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -42,6 +43,7 @@ def row_chunks(
         where = slice(start, min(start + rows, n_samples))
         chunk = values[where] if isinstance(values, Tensor) else torch.from_numpy(_readable(values[where]))
         yield where, chunk.reshape(chunk.shape[0], dim).to(device=device, dtype=dtype)
+        _release(values)
 
 
 def _readable(chunk: Array) -> Array:
@@ -49,6 +51,14 @@ def _readable(chunk: Array) -> Array:
     if chunk.dtype.kind == "u" and chunk.dtype.itemsize > 1:
         return chunk.astype(np.float64)
     return np.array(chunk, dtype=chunk.dtype.newbyteorder("="))
+
+
+def _release(values: ArrayLike) -> None:
+    """Give the pages of a file that were read back to the system: they count as this process's memory."""
+    mapping = getattr(values, "_mmap", None)
+    # In a private (copy-on-write) map the pages may hold changes that are nowhere else.
+    if isinstance(mapping, mmap.mmap) and getattr(values, "mode", None) in ("r", "r+") and hasattr(mapping, "madvise"):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def check_finite(values: ArrayLike, name: str) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, row_chunks
 from mnemoscope.errors import InputError
+from mnemoscope.neighbours.rounding import UNIT, gamma
 from mnemoscope.progress import track
 
 _SLACK = 16
@@ -186,10 +187,8 @@ class _Search:
 def _expansion_error(dim: int, x_norms: Tensor, largest: Tensor) -> Tensor:
     """Largest error of ‖x‖² − 2x·y + ‖y‖² in single precision over all y with ‖y‖² ≤ ``largest``.
 
-    A dot product of d terms is off by at most γ_d ‖x‖‖y‖ with γ_d = du/(1 − du), u = 2⁻²⁴, in any order of summation
-    (Higham 2002, eq. 3.5). Rounding x and y to single precision, the norms and the two additions add a few u more.
+    The dot product is off by at most γ_d ‖x‖‖y‖. Rounding x and y to single precision, the norms and the two
+    additions add a few u more.
     """
-    unit = 2.0**-24
-    gamma = dim * unit / (1 - dim * unit)
     product = torch.sqrt(x_norms * largest)
-    return 2 * gamma * product + 8 * unit * (x_norms + 2 * product + largest)
+    return 2 * gamma(dim) * product + 8 * UNIT * (x_norms + 2 * product + largest)

@@ -184,7 +184,8 @@ class KernelSmoothedScore(RegularizedScore):
         if n_draws < 1:
             raise InputError(f"kernel-smoothed: n_draws must be at least 1, got {n_draws}")
         super().__init__(train, process, weights)
-        draws = standard_normal((n_draws, *self.event_shape), generator).to(self.device)
+        like = torch.empty(0, dtype=torch.float64, device=self.device)
+        draws = standard_normal((n_draws, *self.event_shape), generator, like=like)
         self._shifts = bandwidth * torch.cat([draws, -draws])
 
     def _flat_score(self, x: Tensor, t: Time, variance: Tensor) -> Tensor:

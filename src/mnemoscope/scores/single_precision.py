@@ -16,17 +16,16 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from mnemoscope.neighbours.rounding import UNIT, gamma
 from mnemoscope.scores.points import WeightedPoints
 from mnemoscope.scores.posterior import Posterior, posterior
 
 TRUNCATED_MASS = 1e-12
 """Bound on the posterior mass of the points that are left out."""
 
-TOLERANCE = 2e-4
-"""Estimated relative error of the residual at which single precision gives way. Measured errors are below a fifth of
-the estimate, since rounding errors of many points average out."""
+TOLERANCE = 1e-4
+"""Estimated relative error of the residual at which single precision gives way to double."""
 
-_UNIT = 2.0**-24
 _LOGIT_BYTES = 2**28
 _QUERY_BLOCK = 1024
 _CHUNK_ROWS = 1024
@@ -59,10 +58,11 @@ class _Block:
         self.centred = x - alpha * points.centre
         self.squared = (self.centred**2).sum(dim=1)
         largest = points.squared_norms.max()
-        # Size of the terms of a logit: α‖x‖‖y‖/σ² and α²‖y‖²/2σ².
-        variance = sigma[:, 0] ** 2
-        self.cross = alpha[:, 0] * torch.sqrt(self.squared * largest) / variance
-        self.scale = self.cross + alpha[:, 0] ** 2 * largest / (2 * variance)
+        # What the terms of a logit can add up to: α‖x‖‖y‖/σ², α²‖y‖²/2σ² and |log π|.
+        a, variance = alpha[:, 0], sigma[:, 0] ** 2
+        self.scale = a * torch.sqrt(self.squared * largest) / variance + a**2 * largest / (2 * variance)
+        if points.log_weights is not None:
+            self.scale += points.log_weights[points.log_weights.isfinite()].abs().max()
         self.residual = torch.empty_like(x)
         self.log_likelihood = torch.empty_like(self.squared)
 
@@ -73,7 +73,7 @@ class _Block:
         self._from_pairs(*pairs)
         many = (~few).nonzero()[:, 0]
         if len(many):
-            doubtful = self._from_products(many, peak[many], logits if len(many) == len(logits) else logits[many])
+            doubtful = self._from_products(many, peak[many], logits)
             if len(doubtful):
                 exact, _ = posterior(self.points, self.x[doubtful], self.alpha[doubtful], self.sigma[doubtful])
                 self.residual[doubtful], self.log_likelihood[doubtful] = exact.residual, exact.log_likelihood
@@ -99,16 +99,17 @@ class _Block:
             columns.append(torch.ones_like(self.alpha))
         queries = torch.cat(columns, dim=1).float()
         logits = torch.empty(len(queries), self.points.n_samples, device=self.x.device)
-        maxima = []
-        for where, chunk in self._chunks():
+        # Small results kept between large temporaries would pin them to the heap, so both have their place beforehand.
+        maxima = torch.empty(len(queries), math.ceil(self.points.n_samples / _CHUNK_ROWS), device=self.x.device)
+        for number, (where, chunk) in enumerate(self._chunks()):
             torch.mm(queries, chunk.mT, out=logits[:, where])
-            maxima.append(logits[:, where].amax(dim=1))
-        return logits, torch.stack(maxima, dim=1)
+            torch.amax(logits[:, where], dim=1, out=maxima[:, number])
+        return logits, maxima
 
     def _margin(self) -> Tensor:
         """How far below the highest logit a point may lie and still matter, rounding included; infinite if unknown."""
-        terms = self.points.dim + 4
-        rounding = terms * _UNIT / (1 - terms * _UNIT) * self.scale
+        # More terms than coordinates: the norm, the weight, the rounding of x and y themselves and of the threshold.
+        rounding = gamma(self.points.dim + 6) * self.scale
         margin = math.log(self.points.n_samples / TRUNCATED_MASS) + 2 * rounding
         return torch.where(self.scale < 1e30, margin, torch.inf)
 
@@ -157,13 +158,16 @@ class _Block:
     def _from_products(self, rows: Tensor, peak: Tensor, logits: Tensor) -> Tensor:
         """Posterior of ``rows`` by softmax (overwriting the logits) and product; returns those that need double."""
         # In place, a few rows at a time: fresh memory for all the weights would cost more than the exponentials.
-        for part in torch.split(logits, _SOFTMAX_ROWS):
-            part.copy_(torch.softmax(part, dim=1))
-        weights, dim = logits, self.points.dim
-        total = 1 / weights.amax(dim=1).double()
+        largest = torch.empty(len(rows), device=self.x.device)
+        for some, part in zip(torch.split(largest, _SOFTMAX_ROWS), torch.split(rows, _SOFTMAX_ROWS), strict=True):
+            weights = torch.softmax(logits[part], dim=1)
+            torch.amax(weights, dim=1, out=some)
+            logits[part] = weights
+        dim, total = self.points.dim, 1 / largest.double()
         moments = torch.zeros(len(rows), dim + 1, device=self.x.device)
         for where, chunk in self._chunks():
-            moments.addmm_(weights[:, where], chunk[:, : dim + 1])
+            weights = logits[:, where] if len(rows) == len(logits) else logits[:, where][rows]
+            moments.addmm_(weights, chunk[:, : dim + 1])
         mean, second = moments[:, :dim].double(), moments[:, dim].double()
         alpha, variance = self.alpha[rows], self.sigma[rows, 0] ** 2
         residual = alpha * mean - self.centred[rows]
@@ -171,5 +175,6 @@ class _Block:
         uniform = 0.0 if self.points.log_weights is not None else float(self.points.log_weight(slice(0)))
         self.log_likelihood[rows] = peak.double() + total.log() + uniform - self.squared[rows] / (2 * variance)
         spread = alpha[:, 0] * torch.sqrt((second - (mean**2).sum(dim=1)).clamp(min=0))
-        reached = _UNIT * self.cross[rows] * spread <= TOLERANCE * torch.linalg.vector_norm(residual, dim=1)
+        rounding = UNIT * alpha[:, 0] * torch.sqrt(self.squared[rows] * second) / variance
+        reached = rounding * spread <= TOLERANCE * torch.linalg.vector_norm(residual, dim=1)
         return rows[~reached]

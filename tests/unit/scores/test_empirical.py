@@ -119,10 +119,3 @@ def test_samples_land_on_training_points_at_the_rate_of_sigma(generator: torch.G
 def test_bad_input(call: object, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         call()
-
-
-def test_is_differentiable(generator: torch.Generator) -> None:
-    train = torch.randn(12, 3, generator=generator, dtype=torch.float64)
-    score = EmpiricalScore(train, EDM())
-    x = torch.randn(4, 3, generator=generator, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: score(x, 0.7), x)

@@ -14,7 +14,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.runs.table import tabulate
 from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
-from mnemoscope.studies.random_features import claims, plots, study, trials
+from mnemoscope.studies.random_features import claims, images, plots, study, trials
 from mnemoscope.studies.random_features.trials import Experiment
 
 TINY: dict[str, Any] = {
@@ -43,7 +43,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The same trials whether or not this machine has the files."""
-    for module in (trials, study, plots):
+    for module in (images, study, plots):
         monkeypatch.setattr(module, "FASHION_MNIST", tmp_path / "absent")
 
 
@@ -70,7 +70,7 @@ def test_an_unknown_part_is_refused() -> None:
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 def test_presets_list_every_part_and_keep_seeds_apart(preset: Any) -> None:
     zero, one = (load_study("random-features").trials(preset, seed) for seed in (0, 1))
-    assert {trial.part for trial in zero} == {"size", "curve", "images", "training-time", "spectrum", "copies"}
+    assert {trial.part for trial in zero} == {"size", "curve", "images", "training-time", "spectrum", "copies", "unet"}
     assert len({trial.key for trial in zero}) == len(zero)
     assert not {trial.seed for trial in zero} & {trial.seed for trial in one}
     assert {trial.data for trial in zero} == {"gaussian", "digits"}
@@ -173,6 +173,8 @@ def test_exact_results_hold_every_claim(quick: Any) -> None:
     assert [name for name, c in found.items() if not c.holds] == []
     assert found["gap-slope"].measured == pytest.approx(-1)
     assert found["theory-test-d100"].measured == pytest.approx(0.02)
+    assert found["theory-test-limit"].measured == pytest.approx(0, abs=1e-12)
+    assert found["theory-test-limit"].accepted[1] == pytest.approx(0.03)
     assert found["theory-train-d200"].measured == pytest.approx(0.005)
     assert found["theory-test-d200"].accepted[1] == pytest.approx(0.03)
     assert found["whitened-digits"].measured == pytest.approx(2 / 64)
@@ -211,8 +213,8 @@ def mirrored(trial: Experiment, result: dict[str, Any]) -> dict[str, Any]:
     [
         (shifted("size", 1.1, dim=100), {"theory-test-d100"}),
         (shifted("size", 1.02, dim=200), {"theory-test-d200", "gap-slope"}),
-        (shifted("size", 0.9, "train_loss", dim=200), {"theory-train-d200"}),
-        (shifted("size", 1.05, psi_p=2, dim=200), {"theory-test-d200", "gap-slope"}),
+        (shifted("size", 0.9, "train_loss", dim=200), {"theory-train-d200", "theory-train-limit"}),
+        (shifted("size", 1.05, psi_p=2, dim=200), {"theory-test-d200", "theory-test-limit", "gap-slope"}),
         (shifted("curve", 3.0, noise_draws=1, psi_p=5.0), {"peak", "theory-curves"}),
         (shifted("curve", 0.1, noise_draws=1, psi_p=2.0), {"draws-help", "theory-curves"}),
         (shifted("curve", 30.0, noise_draws=1, psi_p=12.0), {"draws-harm", "theory-curves"}),

@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnemoscope.studies.random_features.claims import as_frame, gap, mean_over_seeds
-from mnemoscope.studies.random_features.trials import FASHION_MNIST, SAMPLES
+from mnemoscope.studies.random_features.images import FASHION_MNIST
+from mnemoscope.studies.random_features.trials import SAMPLES
+from mnemoscope.studies.random_features.unet_results import UNET, draw_unet
 from mnemoscope.studies.study import Plot
 from mnemoscope.theory import learning_curve, phase_diagram, spectral_density, training_curve
 
@@ -61,6 +63,8 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
         add("images", _images, part["images"], IMAGES + _image_ranges(part["images"]) + missing)
     if "copies" in part:
         add("copies", _copies, part["copies"], COPIES)
+    if "unet" in part:
+        add("unet", draw_unet, part["unet"], UNET)
     return plots
 
 

@@ -10,23 +10,18 @@ simulation never differ by more than their size. ``part`` says what is measured:
     training-time   the losses along gradient flow
     spectrum        the eigenvalues of the feature covariance K
     copies          how many samples of the trained model are copies of training images, and of the held-out null
-
-Images are scaled as the theory reads them (``data_spectrum``): centred, in units of their mean eigenvalue, and whitened
-by x → (C + 0.02)^{−1/2} x where asked.
+    unet            the same, and the losses, of a U-Net trained step by step instead (``unet``)
 """
 
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from mnemoscope.auditing import audit
-from mnemoscope.data import Dataset, from_model, load, load_digits
+from mnemoscope.data import Dataset, from_model
 from mnemoscope.networks.closed_form import GradientFlow, Moments, collect_moments, ridge_readout
 from mnemoscope.networks.random_features import RandomFeatureGrid, RandomFeatureScore
 from mnemoscope.processes import OrnsteinUhlenbeck
@@ -35,12 +30,11 @@ from mnemoscope.runs import Result, Trial
 from mnemoscope.runs.trial import Array
 from mnemoscope.sampling import sample
 from mnemoscope.sampling.grids import ratio_grid
-from mnemoscope.theory import data_spectrum, learning_curve
+from mnemoscope.scores import Score
+from mnemoscope.studies.random_features.images import ImageName, load_images, scaled_images
+from mnemoscope.studies.random_features.unet import train_unet
+from mnemoscope.theory import learning_curve
 
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's dataset-fashion-mnist puts its files."""
-
-WHITENING = 0.02
 FRESH = 4000
 """Items, one noise draw each, on which a test loss is measured; fewer where the data set ends."""
 
@@ -51,26 +45,38 @@ LATEST_TIME = 3.0
 """At the start of the sampler σ/α = 20."""
 SAMPLES = 300
 
-DataName: TypeAlias = Literal["gaussian", "digits", "fashion-mnist"]
-Part: TypeAlias = Literal["size", "curve", "images", "training-time", "spectrum", "copies"]
-
-IMAGE_DIMS: Mapping[str, int] = {"digits": 64, "fashion-mnist": 196}
+DataName: TypeAlias = Literal["gaussian", ImageName]
+Part: TypeAlias = Literal["size", "curve", "images", "training-time", "spectrum", "copies", "unet"]
 
 
 class Experiment(Trial, frozen=True):
-    """One trained model and one measurement on it."""
+    """One trained model and one measurement on it.
+
+    Of the fields, ``psi_p`` and ``ridge`` belong to random features, ``width`` and ``steps`` to the U-Net; the other
+    model leaves them 0.
+    """
 
     part: Part
     data: DataName = "gaussian"
     whitened: bool = False
-    activation: Literal["relu", "tanh"]
+    activation: Literal["relu", "tanh", "silu"]
     dim: int = Field(ge=2)
     psi_n: float = Field(gt=0)
-    psi_p: float = Field(gt=0)
+    psi_p: float = Field(default=0.0, ge=0, validate_default=True)
     noise_draws: int = Field(ge=1)
     time: float = Field(gt=0, lt=LATEST_TIME)
-    ridge: float = Field(gt=0)
+    ridge: float = Field(default=0.0, ge=0, validate_default=True)
+    width: int = Field(default=0, ge=0, validate_default=True)
+    steps: int = Field(default=0, ge=0, validate_default=True)
     seed: int = Field(ge=0)
+
+    @field_validator("psi_p", "ridge", "width", "steps")
+    @classmethod
+    def _belongs(cls, value: float, info: Any) -> float:  # ValidationInfo, which beartype cannot check
+        needed = (info.data.get("part") == "unet") == (info.field_name in ("width", "steps"))
+        if (value > 0) != needed:
+            raise ValueError(f"must be {'positive' if needed else '0'} in this part")
+        return value
 
     @property
     def n_samples(self) -> int:
@@ -84,7 +90,7 @@ class Experiment(Trial, frozen=True):
 
     def run(self) -> Result:
         generator = torch.Generator().manual_seed(self.seed)
-        if self.part == "copies":
+        if self.part in ("copies", "unet"):
             return _copies(self, generator)
         items, spectrum = _items(self, generator)
         train, fresh = items[: self.n_samples], items[self.n_samples :][:FRESH]
@@ -156,35 +162,58 @@ def _training_time(moments: Moments, fresh: Moments) -> Result:
 
 
 def _copies(trial: Experiment, generator: torch.Generator) -> Result:
-    """Train a model at every time the sampler visits, draw samples and audit them against held-out images.
+    """Train a model, draw samples and audit them against held-out images.
 
     Samples go back to grey values and are clipped to their range, as image files are.
     """
-    images = _images(trial.data)
+    images = load_images(trial.data)
     order = np.random.default_rng(trial.seed).permutation(images.n_samples)
     train, holdout = images.take(order[: trial.n_samples]), images.take(order[trial.n_samples :])
-    pixels = train.to_model(torch.float64).flatten(1)
+    pixels = train.to_model(torch.float64)
     mean = pixels.mean(dim=0)
     scale = (pixels - mean).square().mean().sqrt()
     items = (pixels - mean) / scale
 
     process = OrnsteinUhlenbeck(t_min=trial.time, t_max=LATEST_TIME)
+    score: Score
+    found: Result
+    if trial.part == "unet":
+        fresh = (holdout.to_model(torch.float64) - mean) / scale
+        score, found = train_unet(
+            items.float(),
+            fresh.float(),
+            process,
+            width=trial.width,
+            noise_draws=trial.noise_draws,
+            steps=trial.steps,
+            seed=trial.seed,
+        )
+    else:
+        score, found = _grid_of_models(trial, process, items.flatten(1), generator), {}
+    drawn = sample(score, process, SAMPLES, generator=generator, n_steps=SAMPLER_STEPS)
+    generated = from_model(drawn.reshape(-1, *images.event_shape) * scale + mean, images.value_range)
+    samples = Dataset(generated, "samples", images.value_range)
+    audited = audit(samples, train, holdout=holdout, measures=["distance-ratio"], seed=trial.seed).results[0]
+    return {
+        **found,
+        "copies": audited.rate.fraction,
+        "null": audited.null.fraction,
+        "excess_low": audited.excess_interval[0],
+        "excess_high": audited.excess_interval[1],
+    }
+
+
+def _grid_of_models(
+    trial: Experiment, process: OrnsteinUhlenbeck, items: Tensor, generator: torch.Generator
+) -> RandomFeatureGrid:
+    """A model at every time the sampler visits."""
     scores = []
     for time in process.time_of(ratio_grid(process, SAMPLER_STEPS)).tolist():
         score = _model(trial, process, time, items, generator)
         moments = collect_moments(score, items, noise_draws=trial.noise_draws, generator=generator)
         score.set_readout(ridge_readout(moments, trial.ridge))
         scores.append(score)
-    drawn = sample(RandomFeatureGrid(scores), process, SAMPLES, generator=generator, n_steps=SAMPLER_STEPS)
-    generated = from_model((drawn * scale + mean).reshape(-1, *images.event_shape), images.value_range)
-    samples = Dataset(generated, "samples", images.value_range)
-    found = audit(samples, train, holdout=holdout, measures=["distance-ratio"], seed=trial.seed).results[0]
-    return {
-        "copies": found.rate.fraction,
-        "null": found.null.fraction,
-        "excess_low": found.excess_interval[0],
-        "excess_high": found.excess_interval[1],
-    }
+    return RandomFeatureGrid(scores)
 
 
 def _items(trial: Experiment, generator: torch.Generator) -> tuple[Tensor, Array | None]:
@@ -192,27 +221,5 @@ def _items(trial: Experiment, generator: torch.Generator) -> tuple[Tensor, Array
     if trial.data == "gaussian":
         shape = (trial.n_samples + FRESH, trial.dim)
         return torch.randn(shape, generator=generator, dtype=torch.float64), None
-    items, spectrum = _scaled(trial.data, trial.whitened)
+    items, spectrum = scaled_images(trial.data, trial.whitened)
     return items[torch.randperm(len(items), generator=generator)], spectrum
-
-
-@cache
-def _scaled(name: str, whitened: bool) -> tuple[Tensor, Array]:
-    """All images as the theory reads them, shape ``(n_samples, dim)``, and their spectrum."""
-    images = _images(name).array.astype(np.float64)
-    images = images.reshape(len(images), -1)
-    centred = images - images.mean(axis=0)
-    values, basis = np.linalg.eigh(centred.T @ centred / len(centred))
-    shift = WHITENING * values.mean()
-    scaled = centred @ (basis / np.sqrt(values + shift)) @ basis.T if whitened else centred / np.sqrt(values.mean())
-    return torch.from_numpy(scaled), data_spectrum(images, whitening=WHITENING if whitened else None)
-
-
-@cache
-def _images(name: str) -> Dataset:
-    """The bundled digits (8×8), or 20,000 images of Fashion-MNIST averaged to 14×14."""
-    if name == "digits":
-        return load_digits()
-    images = load(FASHION_MNIST).array[:20_000].astype(np.float32)
-    pooled = images.reshape(len(images), 14, 2, 14, 2).mean(axis=(2, 4))
-    return Dataset(pooled, "Fashion-MNIST, 14×14", (0.0, 255.0))

@@ -1,0 +1,49 @@
+"""The real images of the study.
+
+Where the theory is fed with their spectrum they are scaled as it reads them (``data_spectrum``): centred, in units of
+their mean eigenvalue, and whitened by x → (C + 0.02)^{−1/2} x where asked.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mnemoscope.data import Dataset, load, load_digits
+from mnemoscope.runs.trial import Array
+from mnemoscope.theory import data_spectrum
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's dataset-fashion-mnist puts its files."""
+
+WHITENING = 0.02
+
+ImageName: TypeAlias = Literal["digits", "fashion-mnist"]
+
+IMAGE_DIMS: Mapping[str, int] = {"digits": 64, "fashion-mnist": 196}
+
+
+@cache
+def load_images(name: str) -> Dataset:
+    """The bundled digits (8×8), or 20,000 images of Fashion-MNIST averaged to 14×14."""
+    if name == "digits":
+        return load_digits()
+    images = load(FASHION_MNIST).array[:20_000].astype(np.float32)
+    pooled = images.reshape(len(images), 14, 2, 14, 2).mean(axis=(2, 4))
+    return Dataset(pooled, "Fashion-MNIST, 14×14", (0.0, 255.0))
+
+
+@cache
+def scaled_images(name: str, whitened: bool) -> tuple[Tensor, Array]:
+    """All images as the theory reads them, shape ``(n_samples, dim)``, and their spectrum."""
+    images = load_images(name).array.astype(np.float64)
+    images = images.reshape(len(images), -1)
+    centred = images - images.mean(axis=0)
+    values, basis = np.linalg.eigh(centred.T @ centred / len(centred))
+    shift = WHITENING * values.mean()
+    scaled = centred @ (basis / np.sqrt(values + shift)) @ basis.T if whitened else centred / np.sqrt(values.mean())
+    return torch.from_numpy(scaled), data_spectrum(images, whitening=WHITENING if whitened else None)
