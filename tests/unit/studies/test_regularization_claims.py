@@ -172,6 +172,10 @@ IMAGES = {"part": "images", "data": "digits"}
         (scaled("copies", 0.4, score="tikhonov", **IMAGES), {"tikhonov-copies-digits"}),
         (scaled("copies", 0.4, score="empirical-bayes", **IMAGES), {"empirical-bayes-copies-digits"}),
         (scaled("mmd", 9.0, score="tikhonov", **IMAGES), {"price-digits"}),
+        (
+            lambda trial, result: {"excess_low": result["copies"]} if trial.score == "network" else {},
+            {"stopping-digits"},
+        ),
     ],
 )
 def test_a_wrong_result_fails_its_claim_and_no_other(change: Change, fail: set[str]) -> None:

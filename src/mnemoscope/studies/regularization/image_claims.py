@@ -75,7 +75,27 @@ def image_claims(results: xr.Dataset) -> list[Claim]:
         statement = f"{data}: tempered weights do not prevent copies (smallest share of copies, T up to 32)."
         claims.append(Claim(f"tempered-copies-{data}", statement, OWN, float(tempered.min()), (0.95, None)))
         claims.append(_price(data, curve))
+        if (trained := table.select(results, **where, score="network")).sizes["trial"]:
+            claims.append(_stopping(data, trained))
     return claims
+
+
+def _stopping(data: str, trained: xr.Dataset) -> Claim:
+    """Copies of the widest network at the look with the least held-out loss."""
+    width = np.max(trained.width.values)
+    row = table.select(trained, width=width).isel(trial=0)
+    names = ("copies", "excess_low", "denoising_loss")
+    looks, measured, last = np.array([math.nan]), math.nan, math.nan
+    if all(name in row for name in names) and row.finished:
+        row = row.dropna("look", subset=["copies"])
+        best = int(np.argmin(row.denoising_loss.mean("noise_level").values))
+        looks, measured, last = row.look.values[[best, -1]], float(row.excess_low[best]), float(row.copies[-1])
+    statement = (
+        f"{data}: an MLP of width {width:g}, stopped where its held-out denoising loss is least, after {looks[0]:g}"
+        f" steps, copies no more than chance (lower end of the 95 % interval of the excess; after {looks[-1]:g}, copies are"
+        f" {last:.1%} of its samples)."
+    )
+    return Claim(f"stopping-{data}", statement, OWN, measured, (None, 0.0))
 
 
 def _price(data: str, curve: Any) -> Claim:
