@@ -92,8 +92,8 @@ def _stopping(data: str, trained: xr.Dataset) -> Claim:
         looks, measured, last = row.look.values[[best, -1]], float(row.excess_low[best]), float(row.copies[-1])
     statement = (
         f"{data}: an MLP of width {width:g}, stopped where its held-out denoising loss is least, after {looks[0]:g}"
-        f" steps, copies no more than chance (lower end of the 95 % interval of the excess; after {looks[-1]:g}, copies are"
-        f" {last:.1%} of its samples)."
+        f" steps, copies no more than chance (lower end of the 95 % interval of the excess; after {looks[-1]:g}, copies"
+        f" are {last:.1%} of its samples)."
     )
     return Claim(f"stopping-{data}", statement, OWN, measured, (None, 0.0))
 
