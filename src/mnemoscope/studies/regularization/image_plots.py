@@ -35,7 +35,6 @@ _SCORES = {
     "empirical-bayes": ("C1", "D", "empirical Bayes, τ e^(d/2)"),
     "tempered": ("C3", "^", "tempered, T"),
 }
-_NETWORK = "C4"
 _TICKS = [0.05, 0.1, 0.2, 0.3, 0.5]
 _TITLES = {"digits": "digits, 8×8", "fashion-mnist": "Fashion-MNIST, 14×14"}
 
@@ -60,16 +59,21 @@ def _data_names(rows: xr.Dataset) -> list[str]:
     return [name for name in _TITLES if name in np.atleast_1d(rows.data.values)]
 
 
-def _networks(rows: xr.Dataset, data: str) -> list[tuple[int, xr.Dataset]]:
-    """Width and first trial of every network, the looks without a result left out."""
-    trained = table.select(rows, data=data, score="network")
+def _networks(rows: xr.Dataset, data: str) -> list[tuple[str, str, str, xr.Dataset]]:
+    """Label, marker, colour and first trial of every network, the looks without a result left out."""
+    trained = table.select(rows, score="network")
     widths = np.unique(np.broadcast_to(trained.width.values, trained.sizes["trial"]))
-    return [(int(w), table.select(trained, width=w).isel(trial=0).dropna("look", subset=["copies"])) for w in widths]
+    found = []
+    for width, marker, colour in zip(widths, "v<>", ("C4", "C5", "C2"), strict=False):
+        one = table.select(trained, data=data, width=width)
+        if one.sizes["trial"]:
+            found.append((f"MLP, width {width:g}", marker, colour, one.isel(trial=0).dropna("look", subset=["copies"])))
+    return found
 
 
 def _trade_off(figure: Figure, rows: xr.Dataset) -> None:
     names = _data_names(rows)
-    figure.set_size_inches(5.0 * len(names) + 0.4, 7.6)
+    figure.set_size_inches(5.0 * len(names) + 0.4, 8.0)
     panels = figure.subplots(2, len(names), squeeze=False, sharey=True)
     for column, data in zip(panels.T, names, strict=True):
         for axes, quality in zip(column, ("mmd", "denoising_loss"), strict=True):
@@ -78,9 +82,9 @@ def _trade_off(figure: Figure, rows: xr.Dataset) -> None:
                     _, x = table.over_seeds(rows, quality, data=data, score=score)
                     _, y = table.over_seeds(rows, "copies", data=data, score=score)
                     _track(axes, x, y, colour, marker, label)
-            for k, (width, row) in enumerate(_networks(rows, data)):
+            for label, marker, colour, row in _networks(rows, data):
                 x = row[quality].values if quality == "mmd" else row[quality].mean("noise_level").values
-                _track(axes, x[::-1], row.copies.values[::-1], _NETWORK, "v<>"[k % 3], f"MLP, width {width}")
+                _track(axes, x[::-1], row.copies.values[::-1], colour, marker, label)
             _, x = table.over_seeds(rows, quality, data=data, score="empirical")
             axes.plot(x, np.ones_like(x), "*", color=axes.spines["left"].get_edgecolor(), markersize=12, label="exact")
             axes.set_xscale("log")
@@ -92,7 +96,8 @@ def _trade_off(figure: Figure, rows: xr.Dataset) -> None:
         column[1].set_xlabel("denoising loss on held-out images")
     for axes in panels[:, 0]:
         axes.set_ylabel("share of copies")
-    panels[0, -1].legend(fontsize=8)
+    entries = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4)
 
 
 def _track(axes: Axes, x: Array, y: Array, colour: str, marker: str, label: str) -> None:
@@ -103,7 +108,7 @@ def _track(axes: Axes, x: Array, y: Array, colour: str, marker: str, label: str)
 def _copies(figure: Figure, rows: xr.Dataset) -> None:
     names = _data_names(rows)
     figure.set_size_inches(10.4, 3.6 * len(names))
-    panels = figure.subplots(len(names), 2, squeeze=False, sharey=True)
+    panels = figure.subplots(len(names), 2, squeeze=False, sharex="col", sharey=True)
     for (closed, trained), data in zip(panels, names, strict=True):
         for score, (colour, marker, label) in _SCORES.items():
             group = table.select(rows, data=data, score=score)
@@ -111,10 +116,9 @@ def _copies(figure: Figure, rows: xr.Dataset) -> None:
                 at, mean = table.over_seeds(rows, "copies", data=data, score=score)
                 closed.plot(at, mean, color=colour, linestyle="-", linewidth=1)
                 _bars(closed, group.strength.values, group.sel(look=0), colour, marker, label)
-        for k, (width, row) in enumerate(_networks(rows, data)):
-            colour = f"C{k}"
+        for label, marker, colour, row in _networks(rows, data):
             trained.plot(row.look, row.copies, color=colour, linestyle="-", linewidth=1)
-            _bars(trained, row.look.values, row, colour, "ovs"[k % 3], f"MLP, width {width}")
+            _bars(trained, row.look.values, row, colour, marker, label)
         for axes in (closed, trained):
             null = table.numbers(table.select(rows, data=data), "null", 1)
             axes.axhline(np.nanmean(null), color=axes.spines["left"].get_edgecolor(), linestyle=":")
