@@ -103,7 +103,7 @@ def audit(
 def train(
     data: Annotated[str, typer.Argument(help=f"Training set: {DATA}")],
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
-    network: Annotated[str, typer.Option(help="unet or mlp.")] = "unet",
+    network: Annotated[str, typer.Option(help="unet, mlp, residual or two-layer.")] = "unet",
     width: Annotated[int | None, typer.Option(help="Channels or units of the network's first layer.")] = None,
     process: Annotated[str, typer.Option(help="Forward process.")] = "variance-preserving",
     noise_draws: Annotated[str, typer.Option(help="Noise draws m of each sample for the whole run, or inf.")] = "inf",

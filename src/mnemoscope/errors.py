@@ -19,3 +19,20 @@ class OutputError(MnemoscopeError, OSError):
 
 class ConvergenceError(MnemoscopeError, ArithmeticError):
     """An iteration that did not reach its tolerance; the message says where."""
+
+
+class DivergenceError(InputError):
+    """A training run whose loss stopped being finite.
+
+    Attributes:
+        step: the step at which it did.
+        learning_rate: the η it was trained with.
+    """
+
+    def __init__(self, step: int, learning_rate: float) -> None:
+        super().__init__(f"the loss is not finite at step {step}: lower learning_rate={learning_rate}")
+        self.step, self.learning_rate = step, learning_rate
+
+    def __reduce__(self) -> tuple[type["DivergenceError"], tuple[int, float]]:
+        # Errors cross process borders; the default would hand the message to ``__init__``.
+        return type(self), (self.step, self.learning_rate)

@@ -10,9 +10,16 @@ from torch import nn
 
 from mnemoscope.errors import InputError
 from mnemoscope.networks.mlp import MLP
+from mnemoscope.networks.residual import ResidualNetwork
+from mnemoscope.networks.two_layer import TwoLayer
 from mnemoscope.networks.unet import UNet
 
-_NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "mlp": MLP}
+_NETWORKS: dict[str, type[nn.Module]] = {
+    "unet": UNet,
+    "mlp": MLP,
+    "residual": ResidualNetwork,
+    "two-layer": TwoLayer,
+}
 
 
 def network_names() -> list[str]:

@@ -12,6 +12,8 @@ from mnemoscope.studies.study import Claim, Plot, Preset, Study
 __all__ = ["STUDIES", "Claim", "Plot", "Preset", "Study", "load_study"]
 
 STUDIES: dict[str, str] = {
+    "large-steps": "mnemoscope.studies.large_steps:LargeSteps",
+    "deep-limits": "mnemoscope.studies.deep_limits:DeepLimits",
     "random-features": "mnemoscope.studies.random_features:RandomFeatures",
     "regularization": "mnemoscope.studies.regularization:Regularization",
 }

@@ -2,11 +2,20 @@
 
 The chain is: ``activations`` and ``spectrum`` give the constants, ``points`` lays them out over a grid,
 ``fixed_point`` states the equations and ``solver`` solves them; losses, training time, spectra, phases
-and predictions read their answers off the solution. Imports processes only, so that prediction and
-experiment meet in studies and tests alone.
+and predictions read their answers off the solution. ``large_steps`` is a theory of its own: why large learning
+rates prevent memorization; ``depth`` holds what is known of deep residual networks. Imports processes only, so that
+prediction and experiment meet in studies and tests alone.
 """
 
 from mnemoscope.theory.activations import Activation, activation_names
+from mnemoscope.theory.depth import (
+    Rate,
+    alternating_limit,
+    euler_error_bound,
+    exponential_rate,
+    initial_polyak_lojasiewicz,
+    power_law,
+)
 from mnemoscope.theory.early_stopping import early_stopping
 from mnemoscope.theory.learning_curves import learning_curve
 from mnemoscope.theory.phases import memorization_share, phase_diagram
@@ -20,13 +29,19 @@ __all__ = [
     "FeatureSpectrum",
     "Losses",
     "Prediction",
+    "Rate",
     "activation_names",
+    "alternating_limit",
     "data_spectrum",
     "early_stopping",
+    "euler_error_bound",
+    "exponential_rate",
     "feature_spectrum",
+    "initial_polyak_lojasiewicz",
     "learning_curve",
     "memorization_share",
     "phase_diagram",
+    "power_law",
     "predict",
     "spectral_density",
     "training_curve",

@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mnemoscope.errors import InputError
+from mnemoscope.errors import DivergenceError, InputError
 from mnemoscope.networks import NetworkScore
 from mnemoscope.networks.score import predict_noise
 from mnemoscope.processes import Process, Time
@@ -83,7 +83,8 @@ def fit(
         progress: show a bar.
 
     Raises:
-        InputError: no data, a loss that is not finite, or a batch that the processes cannot share evenly.
+        InputError: no data, or a batch that the processes cannot share evenly.
+        DivergenceError: a loss that is not finite; it knows the step and the learning rate.
     """
     if data.ndim < 2 or len(data) == 0:
         raise InputError(f"data must have shape (n_samples, *event) with n_samples >= 1, got {tuple(data.shape)}")
@@ -112,9 +113,7 @@ def fit(
             state.average.update_parameters(state.network)
             state.losses.append(float(accelerator.reduce(loss.detach(), "mean")))
             if not math.isfinite(state.losses[-1]):
-                raise InputError(
-                    f"the loss is not finite at step {state.step}: lower learning_rate={spec.learning_rate}"
-                )
+                raise DivergenceError(state.step, spec.learning_rate)
             advance()
             last = state.step == spec.steps
             if watch is not None and (last or state.step % watch_every == 0):

@@ -131,7 +131,7 @@ def test_preset_and_seed_choose_the_trials(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["run", "tyo"], "study 'tyo' is unknown, choose from: random-features, toy"),
+        (["run", "tyo"], f"study 'tyo' is unknown, choose from: {', '.join(STUDIES)}, toy"),
         (["run", "toy", "--out", "OUT", "--scheduler", "local:none"], "local:none"),
         (["run", "toy", "--out", "OUT/file/below"], "cannot write there"),
         (["report", "OUT"], "sweep.json: is not the record of a sweep"),

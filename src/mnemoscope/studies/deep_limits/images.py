@@ -1,0 +1,94 @@
+"""Convolutional residual networks on Fashion-MNIST: smooth along the depth or not, and how accurate.
+
+The source trains on CIFAR-10 (32×32×3, L = 256, 16 channels, 180 epochs, learning rate 4e-2). Here images are averaged
+to 14×14, the stem halves them to 7×7, and depth, channels, epochs and training set are smaller. As in the source: SGD
+with momentum 0.9, weight decay 5e-4, batches of 64, a learning rate that falls to zero as a cosine. It starts at 0.4,
+ten times higher, as there are hundreds of times fewer steps; in the branches the step is L times as long and the decay
+1/L as strong, so that both act as in the limit.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mnemoscope.data.files import load_idx
+from mnemoscope.errors import InputError
+from mnemoscope.networks import ResidualCNN, smoothness
+from mnemoscope.runs import Result
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's dataset-fashion-mnist puts its files."""
+
+N_TEST, BATCH, CHANNELS, CLASSES = 2000, 64, 8, 10
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.4, 0.9, 5e-4
+CONVOLUTIONS = ["inner.weight", "outer.weight"]
+
+
+def train_images(
+    depth: int, activation: str, initialization: str, n_samples: int, steps: int, generator: torch.Generator
+) -> Result:
+    """Accuracy in percent, and the smoothness of the trained convolutions.
+
+    Raises:
+        InputError: the loss is not finite.
+    """
+    (train, labels), (test, test_labels) = _images("train", n_samples), _images("t10k", N_TEST)
+    network = ResidualCNN(
+        1,
+        CLASSES,
+        CHANNELS,
+        depth,
+        activation=activation,
+        initialization=initialization,
+        stride=2,
+        generator=generator,
+    )
+    ends = [*network.stem.parameters(), *network.head.parameters()]
+    groups = [
+        {"params": network.blocks.parameters(), "lr": LEARNING_RATE * depth, "weight_decay": WEIGHT_DECAY / depth},
+        {"params": ends, "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
+    ]
+    optimizer = torch.optim.SGD(groups, momentum=MOMENTUM)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
+    order = torch.randperm(n_samples, generator=generator)
+    for step in range(steps):
+        start = step * BATCH % (n_samples - n_samples % BATCH)
+        if start == 0:
+            order = torch.randperm(n_samples, generator=generator)
+        pick = order[start : start + BATCH]
+        loss = nn.functional.cross_entropy(network(train[pick]), labels[pick])
+        if not bool(loss.isfinite()):
+            raise InputError(f"the loss is not finite at step {step}")
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    network.eval()
+    found = smoothness(network, names=CONVOLUTIONS)
+    return {
+        "train_accuracy": _accuracy(network, train, labels),
+        "test_accuracy": _accuracy(network, test, test_labels),
+        "jump_share": found.jump_share,
+        "p_value": found.p_value,
+        "smooth": float(found.smooth),
+        "null_low": float(found.null.quantile(0.025)),
+        "null_high": float(found.null.quantile(0.975)),
+    }
+
+
+def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    with torch.no_grad():
+        guessed = torch.cat([network(part).argmax(dim=1) for part in torch.split(images, 500)])
+    return 100 * float((guessed == labels).double().mean())
+
+
+@cache
+def _images(which: str, count: int) -> tuple[Tensor, Tensor]:
+    """The first images averaged to 14×14, in units of the training pixels' deviation around their mean, and labels."""
+    files = [FASHION_MNIST / f"{which}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
+    images, labels = (load_idx(file)[:count] for file in files)
+    pooled = images.astype(np.float32).reshape(count, 1, 14, 2, 14, 2).mean(axis=(3, 5))
+    return torch.from_numpy((pooled - 73.0) / 84.0), torch.from_numpy(labels.astype(np.int64))
