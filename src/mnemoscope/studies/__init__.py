@@ -15,6 +15,7 @@ STUDIES: dict[str, str] = {
     "large-steps": "mnemoscope.studies.large_steps:LargeSteps",
     "deep-limits": "mnemoscope.studies.deep_limits:DeepLimits",
     "random-features": "mnemoscope.studies.random_features:RandomFeatures",
+    "regularization": "mnemoscope.studies.regularization:Regularization",
 }
 """A study's name → its class, as ``module:Class``."""
 
