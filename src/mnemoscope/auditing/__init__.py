@@ -1,6 +1,7 @@
 """Copy tests of generated samples against a held-out null. Sees arrays, never models."""
 
 from mnemoscope.auditing.audit import audit
+from mnemoscope.auditing.discrepancy import mmd_squared
 from mnemoscope.auditing.intervals import Rate, clopper_pearson, difference_interval
 from mnemoscope.auditing.measures import MEASURES, AbsoluteDistance, DistanceRatio, Measure, make_measure
 from mnemoscope.auditing.report import Flagged, MeasureResult, Report
@@ -18,4 +19,5 @@ __all__ = [
     "clopper_pearson",
     "difference_interval",
     "make_measure",
+    "mmd_squared",
 ]

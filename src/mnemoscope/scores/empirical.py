@@ -21,7 +21,7 @@ from mnemoscope.processes import Process, Time
 from mnemoscope.scores.base import Score
 from mnemoscope.scores.points import WeightedPoints
 from mnemoscope.scores.posterior import Posterior, logits, posterior
-from mnemoscope.scores.single_precision import single_precision_posterior
+from mnemoscope.scores.single_precision import FEW, single_precision_posterior
 
 
 class EmpiricalScore(Score):
@@ -67,8 +67,10 @@ class EmpiricalScore(Score):
         """Moments of the posterior weights w_i^{1/temperature}, normalised, on flattened items."""
         flat, alpha, sigma = self._queries(x, t)
         sigma = sigma * math.sqrt(temperature)
-        # The certificate of the fast path assumes that single precision is what the products are made in.
-        exact = x.dtype == torch.float64 or torch.get_float32_matmul_precision() != "highest"
+        # The certificate of the fast path assumes that single precision is what the products are made in; with a
+        # handful of points there is nothing to gain.
+        lowered = torch.get_float32_matmul_precision() != "highest"
+        exact = x.dtype == torch.float64 or lowered or self.n_samples <= FEW
         if exact or (x.requires_grad and torch.is_grad_enabled()):
             return posterior(self.points, flat, alpha, sigma)[0]
         return single_precision_posterior(self.points, flat, alpha, sigma)

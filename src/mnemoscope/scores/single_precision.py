@@ -26,6 +26,9 @@ TRUNCATED_MASS = 1e-12
 TOLERANCE = 1e-4
 """Estimated relative error of the residual at which single precision gives way to double."""
 
+FEW = 32
+"""So many points are always few: it costs less to look at each of them than to multiply matrices."""
+
 _LOGIT_BYTES = 2**28
 _QUERY_BLOCK = 1024
 _CHUNK_ROWS = 1024
@@ -115,7 +118,7 @@ class _Block:
 
     def _candidates(self, logits: Tensor, maxima: Tensor, lowest: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Which queries have few points above ``lowest``, and these points as pairs (query, point) sorted by query."""
-        most = max(32, self.points.n_samples // 1000)
+        most = max(FEW, self.points.n_samples // 1000)
         counts = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
         found = [torch.empty(0, 2, dtype=torch.int64, device=logits.device)]
         for number, start in enumerate(range(0, logits.shape[1], _CHUNK_ROWS)):

@@ -20,7 +20,7 @@ from mnemoscope.studies.large_steps.claims import (
     mean_risks,
     rates_rows,
 )
-from mnemoscope.studies.large_steps.generation import TIMES, mmd_squared, noise_draws
+from mnemoscope.studies.large_steps.generation import TIMES, noise_draws
 from mnemoscope.studies.large_steps.laws import LAWS
 from mnemoscope.studies.large_steps.plots import draw_plots
 from mnemoscope.studies.large_steps.trials import Experiment
@@ -136,15 +136,6 @@ def test_rows_of_the_figures_are_told_apart() -> None:
     risks = pd.DataFrame({"learning_rate": [0.5, 0.1, 0.1], "excess_risk": [3.0, 1.0, 2.0]})
     assert mean_risks(risks).tolist() == [1.5, 3.0]
     assert math.isnan(mean_risks(risks.assign(excess_risk=[3.0, 1.0, math.nan]))[0])
-
-
-@pytest.mark.statistical
-def test_mmd_is_its_population_value(generator: torch.Generator) -> None:
-    """N(0, I) and N(a, I) in two dimensions: 2 (1 − e^{−|a|²/6})/3. Standard errors measured over 50 repeats: 0.006."""
-    x = torch.randn(1500, 2, generator=generator)
-    shifted = torch.randn(1500, 2, generator=generator) + torch.tensor([1.0, 0.0])
-    assert mmd_squared(x, shifted) == pytest.approx(2 * (1 - math.exp(-1 / 6)) / 3, abs=0.03)
-    assert abs(mmd_squared(x, torch.randn(1500, 2, generator=generator))) < 0.01
 
 
 @pytest.mark.statistical

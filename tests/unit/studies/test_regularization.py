@@ -15,10 +15,10 @@ from mnemoscope.auditing import clopper_pearson
 from mnemoscope.errors import InputError
 from mnemoscope.processes import VariancePreserving
 from mnemoscope.studies import STUDIES, load_study
-from mnemoscope.studies.regularization import closed_form, images, network, squares, study, trials
+from mnemoscope.studies.regularization import closed_form, images, network, squares, trials
 from mnemoscope.studies.regularization.claims import late_slopes, law
 from mnemoscope.studies.regularization.trials import Experiment
-from tests.tolerances import EXACT, FLOAT32
+from tests.tolerances import FLOAT32
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +27,15 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
     for module, sizes in (
         (closed_form, {"LATENTS": 200, "TRAJECTORIES": 5}),
         (network, {"CHECK_EVERY": 20, "LATENTS": 50}),
-        (images, {"SAMPLES": 60, "HELD_OUT": 100, "LOOKS": (2, 4), "FASHION_MNIST": tmp_path}),
+        (images, {"SAMPLES": 60, "HELD_OUT": 100, "LOOKS": (2, 4)}),
         (
             squares,
             {"SAMPLES": 60, "NETWORK_SAMPLES": 2, "LOOK_EVERY": 1, "SAMPLER_STEPS": 8, "MEASUREMENT_NOISE": 0.07},
         ),
-        (study, {"FASHION_MNIST": tmp_path / "absent"}),
     ):
         for name, value in sizes.items():
             monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -186,24 +186,6 @@ def test_the_exact_score_has_the_least_loss() -> None:
 
 
 # -- images ------------------------------------------------------------------------------------------------------------
-
-
-def test_mmd_is_the_double_sum() -> None:
-    x, y = (torch.randn(n, 3, generator=generators(n)[0], dtype=torch.float64) for n in (5, 7))
-    apart = [math.dist(a, b) for k, a in enumerate(y.tolist()) for b in y.tolist()[:k]]
-    median = sorted(apart)[(len(apart) - 1) // 2]
-
-    def mean(a: Any, b: Any, same: bool) -> float:
-        kernel = [
-            math.exp(-(math.dist(p, q) ** 2) / (2 * median**2))
-            for i, p in enumerate(a.tolist())
-            for j, q in enumerate(b.tolist())
-            if not (same and i == j)
-        ]
-        return sum(kernel) / len(kernel)
-
-    slow = mean(x, x, True) + mean(y, y, True) - 2 * mean(x, y, False)
-    assert images.mmd_squared(x, y) == pytest.approx(slow, abs=EXACT)
 
 
 def test_regularization_trades_copies_for_quality() -> None:

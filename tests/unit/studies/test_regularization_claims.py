@@ -101,7 +101,7 @@ def checked(change: Change, preset: Any = "quick") -> dict[str, Claim]:
 
 @pytest.fixture(autouse=True)
 def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr(study, "FASHION_MNIST", tmp_path / "absent")
+    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
 
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mnemoscope.auditing import audit
+from mnemoscope.auditing import audit, mmd_squared
 from mnemoscope.data import Dataset, Gaussian
 from mnemoscope.networks.two_layer import TwoLayerBatch
 from mnemoscope.processes import OrnsteinUhlenbeck, Time
@@ -67,8 +67,8 @@ def result(trial: "Experiment") -> Result:
     sets = [Dataset(items.numpy(), name, (-1.0, 1.0)) for name, items in zip(SETS, (samples, data, fresh), strict=True)]
     audited = audit(sets[0], sets[1], holdout=sets[2], measures=["distance-ratio"], seed=trial.seed).results[0]
     found |= {
-        "mmd_optimal": mmd_squared(samples, optimal),
-        "mmd_gaussian": mmd_squared(samples, gaussian),
+        "mmd_optimal": mmd_squared(samples, optimal, bandwidth=1.0),
+        "mmd_gaussian": mmd_squared(samples, gaussian, bandwidth=1.0),
         "copies": audited.rate.fraction,
         "null": audited.null.fraction,
         "excess_low": audited.excess_interval[0],
@@ -107,15 +107,3 @@ def _generate(score: ScoreFunction, trial: "Experiment", generator: torch.Genera
         denoise=False,
         initial=initial,
     )
-
-
-def mmd_squared(x: Float[Tensor, "n dim"], y: Float[Tensor, "m dim"]) -> float:
-    """Unbiased squared maximum mean discrepancy with the kernel e^{−‖·‖²/2} (Gretton et al. 2012, eq. 3)."""
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return torch.exp(-(torch.cdist(a.double(), b.double()) ** 2) / 2)
-
-    def within(a: Tensor) -> Tensor:
-        return (kernel(a, a).sum() - len(a)) / (len(a) * (len(a) - 1))
-
-    return float(within(x) + within(y) - 2 * kernel(x, y).mean())

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnemoscope.runs.trial import Array
+from mnemoscope.studies.images import missing_images
 from mnemoscope.studies.regularization import table
-from mnemoscope.studies.regularization.images import FASHION_MNIST, HELD_OUT, NOISE_LEVELS, SAMPLES, TRAIN
+from mnemoscope.studies.regularization.images import HELD_OUT, NOISE_LEVELS, SAMPLES, TRAIN
 from mnemoscope.studies.study import Plot
 
 TRADE_OFF = (
@@ -41,7 +42,7 @@ _TITLES = {"digits": "digits, 8×8", "fashion-mnist": "Fashion-MNIST, 14×14"}
 
 def draw_image_plots(results: xr.Dataset) -> list[Plot]:
     """The figures of the parts that have results, most important first."""
-    missing = "" if FASHION_MNIST.is_dir() else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
+    missing = missing_images()
     plots: list[Plot] = []
 
     def add(name: str, caption: str, draw: Callable[..., None], **where: Any) -> None:

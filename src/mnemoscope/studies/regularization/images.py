@@ -10,27 +10,22 @@ a network (an MLP by ``mnemoscope.fit``) is looked at several times along its tr
 """
 
 import math
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from mnemoscope.auditing import audit
-from mnemoscope.data import Dataset, from_model, load, load_digits
+from mnemoscope.auditing import audit, mmd_squared
+from mnemoscope.data import Dataset, from_model
 from mnemoscope.networks.build import NetworkSpec, build_network
 from mnemoscope.processes import EDM
 from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
 from mnemoscope.scores import Score
+from mnemoscope.studies.images import load_images
 from mnemoscope.studies.regularization.closed_form import make_score
 from mnemoscope.studies.regularization.trials import Experiment
 from mnemoscope.training import TrainingSpec, fit
-
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's dataset-fashion-mnist puts its files."""
 
 TRAIN = 16
 HELD_OUT = 1000
@@ -50,7 +45,7 @@ LEARNING_RATE = 2e-3
 
 def images(trial: Experiment) -> Result:
     """Copies and quality of one model; along its training, for a network."""
-    data = _images(trial.data)
+    data = load_images(trial.data)
     order = np.random.default_rng(trial.seed).permutation(data.n_samples)
     train, held_out = data.take(order[:TRAIN]), data.take(order[TRAIN : TRAIN + HELD_OUT])
     if trial.score != "network":
@@ -89,7 +84,7 @@ def _measure(score: Score, train: Dataset, held_out: Dataset, seed: int) -> dict
     drawn = sample(score, PROCESS, SAMPLES, generator=generator, n_steps=SAMPLER_STEPS)
     samples = Dataset(from_model(drawn, train.value_range), "samples", train.value_range)
     found = audit(samples, train, holdout=held_out, measures=["distance-ratio"], seed=seed).results[0]
-    squared = mmd_squared(samples.to_model().flatten(1).double(), x0.flatten(1).double())
+    squared = mmd_squared(samples.to_model().flatten(1), x0.flatten(1))
     return {
         "copies": found.rate.fraction,
         "copies_low": found.rate.interval[0],
@@ -105,26 +100,3 @@ def _measure(score: Score, train: Dataset, held_out: Dataset, seed: int) -> dict
 def _denoising_loss(score: Score, x0: Tensor, level: float, generator: torch.Generator) -> float:
     t = PROCESS.time_of(level)
     return float((score.denoiser(PROCESS.forward(x0, t, generator), t) - x0).square().mean())
-
-
-def mmd_squared(x: Float[Tensor, "n dim"], y: Float[Tensor, "m dim"]) -> float:
-    """The unbiased squared maximum mean discrepancy of two samples; the bandwidth is the median distance within y."""
-    within_y = torch.cdist(y, y)
-    upper = torch.triu_indices(len(y), len(y), offset=1)
-    gamma = 1 / (2 * float(within_y[upper[0], upper[1]].median()) ** 2)
-
-    def mean(distance: Tensor, *, diagonal: bool) -> Tensor:
-        kernel = torch.exp(-gamma * distance**2)
-        return kernel.mean() if diagonal else (kernel.sum() - kernel.trace()) / (len(kernel) * (len(kernel) - 1))
-
-    pairs = mean(torch.cdist(x, x), diagonal=False) + mean(within_y, diagonal=False)
-    return float(pairs - 2 * mean(torch.cdist(x, y), diagonal=True))
-
-
-@cache
-def _images(name: str) -> Dataset:
-    """The bundled digits (8×8), or 20,000 images of Fashion-MNIST averaged to 14×14."""
-    if name == "digits":
-        return load_digits()
-    whole = load(FASHION_MNIST).array[:20_000].astype(np.float32)
-    return Dataset(whole.reshape(len(whole), 14, 2, 14, 2).mean(axis=(2, 4)), "Fashion-MNIST, 14×14", (0.0, 255.0))

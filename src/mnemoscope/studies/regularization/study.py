@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from mnemoscope.runs import Trial, grid
+from mnemoscope.studies.images import image_names
 from mnemoscope.studies.regularization.claims import compute_claims
-from mnemoscope.studies.regularization.images import FASHION_MNIST
 from mnemoscope.studies.regularization.plots import draw_plots
 from mnemoscope.studies.regularization.trials import Experiment
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
@@ -70,7 +70,7 @@ class Regularization(Study):
         unet = {"part": "squares-network", "score": "network", "width": 16}
         trials += grid(Experiment, **unet, steps=750 if quick else 2000, seed=seeds(1))
 
-        for data in ["digits", *(["fashion-mnist"] if FASHION_MNIST.is_dir() else [])]:
+        for data in image_names():
             images = {"part": "images", "data": data}
             for score, strengths in IMAGE_STRENGTHS.items():
                 chosen = strengths[::2] if quick else strengths
