@@ -86,6 +86,8 @@ def residual_stack(
 ) -> Float[Tensor, "batch dim"]:
     """h_L of h_k = h_{k−1} + scale · V_k σ(W_k h_{k−1}), differentiable once in h, W and V.
 
+    Inside the transforms of ``torch.func`` (Hessians, ``vmap``) it is a plain loop, differentiable any number of times.
+
     Args:
         h: h_0.
         inner: W_1, …, W_L.
@@ -100,6 +102,10 @@ def residual_stack(
     sigma = activation_named(activation)
     if segment is not None and segment < 1:
         raise InputError(f"segment: must be at least 1, got {segment}")
+    if torch._C._are_functorch_transforms_active():  # the test that torch's own Function.apply makes
+        for w, v in zip(inner, outer, strict=True):
+            h = h + scale * sigma.function(h @ w.mT) @ v.mT
+        return h
     W, V = inner * sigma.scale, outer * (scale * sigma.gain)
     if torch.is_grad_enabled() and any(part.requires_grad for part in (h, W, V)):
         last: Tensor = _Stack.apply(h, W, V, sigma, segment or len(W))  # type: ignore[no-untyped-call]
