@@ -1,7 +1,7 @@
 """The study: which networks are trained under each preset. Claims and figures are modules of their own.
 
 ``paper`` runs the source's iterations, ``quick`` fewer, on shallower networks and fewer samples. The deepest network of
-``depth`` is the reference of the others: L = 2¹⁴ as in the source.
+``depth`` is the reference of the others: under ``paper`` L = 2¹⁴, as in the source.
 """
 
 from collections.abc import Sequence
