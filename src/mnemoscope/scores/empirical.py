@@ -49,24 +49,27 @@ class EmpiricalScore(Score):
 
     def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The score at x."""
-        _, _, sigma = self._queries(x, t)
-        return (self.posterior(x, t).residual / sigma**2).reshape(x.shape).to(x.dtype)
+        flat, alpha, sigma = self._queries(x, t)
+        return (self._posterior(x, flat, alpha, sigma).residual / sigma**2).reshape(x.shape).to(x.dtype)
 
     def denoiser(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """E[x_0 | x_t = x]: the posterior mean over the training points."""
-        flat, alpha, _ = self._queries(x, t)
-        return ((flat + self.posterior(x, t).residual) / alpha).reshape(x.shape).to(x.dtype)
+        flat, alpha, sigma = self._queries(x, t)
+        return ((flat + self._posterior(x, flat, alpha, sigma).residual) / alpha).reshape(x.shape).to(x.dtype)
 
     def log_density(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, " batch"]:
         """Log p_t(x) = log Σ_i π_i N(x; α x_i, σ² I)."""
-        _, _, sigma = self._queries(x, t)
+        flat, alpha, sigma = self._queries(x, t)
         log_normaliser = self.points.dim / 2 * torch.log(2 * torch.pi * sigma[:, 0] ** 2)
-        return (self.posterior(x, t).log_likelihood - log_normaliser).to(x.dtype)
+        return (self._posterior(x, flat, alpha, sigma).log_likelihood - log_normaliser).to(x.dtype)
 
     def posterior(self, x: Float[Tensor, "batch *event"], t: Time, temperature: float = 1.0) -> Posterior:
         """Moments of the posterior weights w_i^{1/temperature}, normalised, on flattened items."""
         flat, alpha, sigma = self._queries(x, t)
-        sigma = sigma * math.sqrt(temperature)
+        return self._posterior(x, flat, alpha, sigma * math.sqrt(temperature))
+
+    def _posterior(self, x: Tensor, flat: Tensor, alpha: Tensor, sigma: Tensor) -> Posterior:
+        """The posterior at the flattened queries, by the path that the dtype and gradient of x ask for."""
         # The certificate of the fast path assumes that single precision is what the products are made in; with a
         # handful of points there is nothing to gain.
         lowered = torch.get_float32_matmul_precision() != "highest"

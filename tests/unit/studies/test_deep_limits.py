@@ -19,13 +19,9 @@ from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
 from mnemoscope.studies.deep_limits.trials import DepthTrial
 from mnemoscope.theory import alternating_limit
 
+pytestmark = pytest.mark.usefixtures("no_fashion_mnist")
+
 TINY: dict[str, Any] = {"part": "depth", "depth": 8, "n_samples": 5, "steps": 50, "seed": 1}
-
-
-@pytest.fixture(autouse=True)
-def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """The same trials whether or not this machine has the files."""
-    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
 
 
 def outcome(**changes: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Tiny trials of every kind, and claims from made-up results that hold and that fail."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from mnemoscope.studies import STUDIES, Claim, load_study
 from mnemoscope.studies.random_features import claims, trials
 from mnemoscope.studies.random_features.trials import Experiment
 
+pytestmark = pytest.mark.usefixtures("no_fashion_mnist")
+
 TINY: dict[str, Any] = {
     "part": "size",
     "activation": "tanh",
@@ -30,20 +32,6 @@ TINY: dict[str, Any] = {
 }
 IMAGE = {"part": "images", "data": "digits", "dim": 64}
 COPIES = {"part": "copies", "data": "digits", "dim": 64, "psi_n": 0.25, "psi_p": 4.0, "time": 0.01}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """The same trials whether or not this machine has the files."""
-    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
 
 
 def outcome(**changes: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The U-Net half: tiny trainings, and claims from made-up results that hold and that fail."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,14 +35,6 @@ TINY: dict[str, Any] = {
 ALL = {"unet-width", "unet-draws", "unet-draws-grow", "unet-trained"}
 WIDE = max(trial.width for trial in load_study("random-features").trials("paper", 0))
 PROCESS = OrnsteinUhlenbeck(t_min=0.01, t_max=3.0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def normal(n: int, seed: int) -> Tensor:

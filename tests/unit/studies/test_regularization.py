@@ -1,7 +1,6 @@
 """The measurements against slow twins and known answers on tiny settings."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ from tests.tolerances import FLOAT32
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
-    """Small samples, one thread, and the same trials whether or not this machine has Fashion-MNIST."""
+def small(monkeypatch: pytest.MonkeyPatch, no_fashion_mnist: None) -> None:
+    """Small samples."""
     for module, sizes in (
         (closed_form, {"LATENTS": 200, "TRAJECTORIES": 5}),
         (network, {"CHECK_EVERY": 20, "LATENTS": 50}),
@@ -35,11 +34,6 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
     ):
         for name, value in sizes.items():
             monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def outcome(**fields: Any) -> dict[str, Any]:

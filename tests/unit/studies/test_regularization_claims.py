@@ -15,6 +15,8 @@ from mnemoscope.studies.regularization import claims, closed_form, study
 from mnemoscope.studies.regularization.images import NOISE_LEVELS
 from mnemoscope.studies.regularization.trials import Experiment
 
+pytestmark = pytest.mark.usefixtures("no_fashion_mnist")
+
 LOOKS = np.array([250, 500, 1000, 2000])
 
 
@@ -97,11 +99,6 @@ def table(preset: Any, change: Change) -> Any:
 
 def checked(change: Change, preset: Any = "quick") -> dict[str, Claim]:
     return {claim.name: claim for claim in claims.compute_claims(table(preset, change))}
-
-
-@pytest.fixture(autouse=True)
-def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
 
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
