@@ -19,6 +19,12 @@ def seconds(work: Callable[[], object], repeats: int = 3) -> float:
     return min(found)
 
 
+def seconds_in_turn(*works: Callable[[], object], repeats: int = 5) -> list[float]:
+    """The shortest of a few runs of each, run in turn, so that a machine that drifts drifts for all of them."""
+    rounds = [[seconds(work, repeats=1) for work in works] for _ in range(repeats)]
+    return [min(found) for found in zip(*rounds, strict=True)]
+
+
 def row(name: str, value: float, promised: float | None = None, holds: bool = True) -> dict[str, object]:
     """A line of the table; ``promised`` is the bound that ``holds`` was computed from."""
     return {"name": name, "value": value, "promised": promised, "holds": holds}

@@ -160,17 +160,18 @@ class _Block:
 
     def _from_products(self, rows: Tensor, peak: Tensor, logits: Tensor) -> Tensor:
         """Posterior of ``rows`` by softmax (overwriting the logits) and product; returns those that need double."""
-        # In place, a few rows at a time: fresh memory for all the weights would cost more than the exponentials.
+        # In place, a few rows at a time: fresh memory for all the weights would cost more than the exponentials. They
+        # move up to the first rows (which are done with: rows ascend), so that the product takes them as they lie.
         largest = torch.empty(len(rows), device=self.x.device)
-        for some, part in zip(torch.split(largest, _SOFTMAX_ROWS), torch.split(rows, _SOFTMAX_ROWS), strict=True):
-            weights = torch.softmax(logits[part], dim=1)
-            torch.amax(weights, dim=1, out=some)
-            logits[part] = weights
+        for start in range(0, len(rows), _SOFTMAX_ROWS):
+            some = slice(start, start + _SOFTMAX_ROWS)
+            weights = torch.softmax(logits[rows[some]], dim=1)
+            torch.amax(weights, dim=1, out=largest[some])
+            logits[: len(rows)][some] = weights
         dim, total = self.points.dim, 1 / largest.double()
         moments = torch.zeros(len(rows), dim + 1, device=self.x.device)
         for where, chunk in self._chunks():
-            weights = logits[:, where] if len(rows) == len(logits) else logits[:, where][rows]
-            moments.addmm_(weights, chunk[:, : dim + 1])
+            moments.addmm_(logits[: len(rows), where], chunk[:, : dim + 1])
         mean, second = moments[:, :dim].double(), moments[:, dim].double()
         alpha, variance = self.alpha[rows], self.sigma[rows, 0] ** 2
         residual = alpha * mean - self.centred[rows]
