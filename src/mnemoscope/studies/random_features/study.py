@@ -2,7 +2,7 @@
 
 ``paper`` differs from ``quick`` in size: dimensions up to 400 instead of 200, the learning curves at the source's
 ψ_n = 20 instead of 4, more seeds. The U-Net of ``quick`` is trained on 8 digits for 200 steps at two widths, a minute
-of computing; that of ``paper`` on 16 digits, as many as the random features have, for 500 steps at three widths.
+of computing; that of ``paper`` on 16 digits, as many as the random features have, for 1,500 steps at three widths.
 """
 
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ class RandomFeatures(Study):
         unet |= (
             {"psi_n": 0.125, "width": [8, 32], "steps": 200, "noise_draws": [1, 1000]}
             if quick
-            else {"psi_n": 0.25, "width": [8, 16, 32], "steps": 500, "noise_draws": [1, 10, 1000]}
+            else {"psi_n": 0.25, "width": [8, 16, 32], "steps": 1500, "noise_draws": [1, 10, 1000]}
         )
         for fields, number in ((flow, 2 if quick else 4), (spectrum, 1), (copies, 1 if quick else 3)):
             trials += grid(Experiment, **fields, seed=seeds(number))
