@@ -17,6 +17,7 @@ from mnemoscope.studies.large_steps.claims import (
     compute_claims,
     crossing,
     dimension_rows,
+    mean_distances,
     mean_risks,
     rates_rows,
 )
@@ -121,18 +122,30 @@ def test_claims_survive_an_empty_table(tmp_path: Path) -> None:
 
 def test_the_crossing_is_interpolated_in_log_eta() -> None:
     rows = pd.DataFrame(
-        {"learning_rate": [0.01, 0.1, 1.0], "mmd_optimal": [0.0, 0.1, 0.3], "mmd_gaussian": [0.4, 0.2, 0.2]}
+        {
+            "learning_rate": [0.01, 0.1, 0.1, 1.0],
+            "mmd_optimal": [0.0, 0, 0.2, 0.3],
+            "mmd_gaussian": [0.4, 0.2, 0.2, 0.2],
+        }
     )
-    assert crossing(rows) == pytest.approx(math.sqrt(0.1))
-    assert math.isnan(crossing(rows.assign(mmd_optimal=1.0)))
+    assert crossing(mean_distances(rows, "learning_rate")) == pytest.approx(math.sqrt(0.1))
+    assert math.isnan(crossing(mean_distances(rows.assign(mmd_optimal=1.0), "learning_rate")))
+    diverged = rows.assign(mmd_gaussian=[0.4, 0.2, math.nan, 0.2])
+    assert mean_distances(diverged, "learning_rate").mmd_gaussian.isna().tolist() == [False, True, False]
 
 
 def test_rows_of_the_figures_are_told_apart() -> None:
     rows = pd.DataFrame(
-        {"dim": [2, 2, 2, 5], "learning_rate": [0.5, 0.5, 1.0, 0.5], "steps": [100, 20, 100, 20], "copies": range(4)}
+        {
+            "dim": [2, 5, 2, 2],
+            "learning_rate": [1.0, 0.5, 0.5, 0.5],
+            "steps": 20,
+            "seed": [0, 0, 1, 0],
+            "copies": range(4),
+        }
     )
-    assert rates_rows(rows).copies.tolist() == [0, 2]
-    assert dimension_rows(rows).copies.tolist() == [1, 3]
+    assert rates_rows(rows).copies.tolist() == [3, 2, 0]
+    assert dimension_rows(rows).copies.tolist() == [3, 2, 1]
     risks = pd.DataFrame({"learning_rate": [0.5, 0.1, 0.1], "excess_risk": [3.0, 1.0, 2.0]})
     assert mean_risks(risks).tolist() == [1.5, 3.0]
     assert math.isnan(mean_risks(risks.assign(excess_risk=[3.0, 1.0, math.nan]))[0])

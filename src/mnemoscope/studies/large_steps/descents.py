@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +39,8 @@ CURVE = np.linspace(-3, 3, 241)
 
 LOOKS = 4
 """How often the sharpness is taken along a full-batch descent."""
+AVERAGED = 200
+"""Steps at the end of it whose weights are averaged: where steps are too large to settle, it goes round a point."""
 
 _DRAWS = 20_000
 
@@ -113,34 +114,45 @@ def stability_results(trials: Sequence["Experiment"]) -> Sequence[Result]:
         generators = [torch.Generator().manual_seed(trials[k].seed) for k in rows]
         width = trials[0].width
         start = TwoLayerBatch.draw(1, 1, width, generators, frozen_inner=True, dtype=torch.float64).neurons()
-        looks: list[tuple[int, Array]] = []
         rates = [trials[k].learning_rate for k in rows]
-
+        watch = _Watch(points, rates, steps)
         trained, course = full_batch_descent(
-            start,
-            points,
-            learning_rates=rates,
-            steps=steps,
-            watch=partial(_look, points, rates, looks),
-            watch_every=math.ceil(steps / LOOKS),
+            start, points, learning_rates=rates, steps=steps, watch=watch, watch_every=1
         )
+        averages = watch.ratios(watch.average())
         for row, k in enumerate(rows):
             neurons = Neurons(*(weights[row] for weights in trained))
+            path = np.array([ratios[row] for ratios in watch.looks.values()])
             results[k] = {
                 "diverged": int(course.diverged[row]),
-                "look": ("look", np.array([step for step, _ in looks])),
-                "ratio_path": ("look", np.array([ratios[row] for _, ratios in looks])),
-                "stability_ratio": looks[-1][1][row],
-                **_measure_stability(points, neurons, best, rates[row], looks[-1][1][row]),
+                "look": ("look", np.array(list(watch.looks))),
+                "ratio_path": ("look", path),
+                "stability_ratio": path[-1],
+                "average_ratio": averages[row],
+                **_measure_stability(points, neurons, best, rates[row], path[-1]),
             }
     return [results[k] for k in range(len(trials))]
 
 
-def _look(
-    points: NoisedPoints, rates: list[float], looks: list[tuple[int, Array]], networks: Neurons, step: int
-) -> None:
-    """Enter the stability ratio of every network at this step."""
-    looks.append((step, np.array([_ratio(points, networks, row, rate) for row, rate in enumerate(rates)])))
+class _Watch:
+    """The stability ratios of all networks at ``LOOKS`` moments, and their weights averaged over the last steps."""
+
+    def __init__(self, points: NoisedPoints, rates: list[float], steps: int) -> None:
+        self.points, self.rates, self.steps = points, rates, steps
+        self.looks: dict[int, Array] = {}
+        self.last: list[Neurons] = []
+
+    def __call__(self, networks: Neurons, step: int) -> None:
+        if step % math.ceil(self.steps / LOOKS) == 0 or step == self.steps:
+            self.looks[step] = self.ratios(networks)
+        if step > self.steps - AVERAGED:
+            self.last.append(networks)
+
+    def average(self) -> Neurons:
+        return Neurons(*(torch.stack(weights).mean(dim=0) for weights in zip(*self.last, strict=True)))
+
+    def ratios(self, networks: Neurons) -> Array:
+        return np.array([_ratio(self.points, networks, row, rate) for row, rate in enumerate(self.rates)])
 
 
 def _ratio(points: NoisedPoints, networks: Neurons, row: int, rate: float) -> float:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.studies.images import missing_images
-from mnemoscope.studies.large_steps.claims import PUBLISHED, as_frame, dimension_rows, rates_rows
+from mnemoscope.studies.large_steps.claims import PUBLISHED, as_frame, dimension_rows, mean_distances, rates_rows
 from mnemoscope.studies.large_steps.images import SAMPLES
 from mnemoscope.studies.large_steps.laws import LAWS
 from mnemoscope.studies.study import Plot
@@ -125,12 +125,14 @@ def _sharpness(figure: Figure, rows: xr.Dataset) -> None:
     figure.set_size_inches(9.0, 4.0)
     left, right = figure.subplots(1, 2)
     edge = 2 / rows.learning_rate.values
-    found = rows.stability_ratio.values * edge
     ends = np.array([edge.min() / 1.3, edge.max() * 1.3])
-    floor, low = ends[0] / 2, found < ends[0] / 2
-    left.plot(edge[~low], found[~low], "o", color="C0", label="trained networks")
-    if low.any():  # units that no data reach any more leave no curvature
-        left.plot(edge[low], np.full(low.sum(), floor), "v", color="C2", label="… all but dead, below the axis")
+    floor = ends[0] / 2
+    for ratios, marker, label in (
+        (rows.stability_ratio.values, {"marker": "o", "color": "C0"}, "last weights"),
+        (rows.average_ratio.values, {"marker": "s", "color": "C2", "fillstyle": "none"}, "weights averaged at the end"),
+    ):
+        # Units that no data reach any more leave no curvature: such networks lie at the bottom.
+        left.plot(edge, np.maximum(ratios * edge, floor), linestyle="", label=label, **marker)
     left.plot(ends, ends, color="C1", linestyle="-", label="2/η")
     left.set(xscale="log", yscale="log", xlabel="2/η", ylabel="width · λ_max")
     left.legend()
@@ -159,8 +161,9 @@ def _distances(figure: Figure, rows: Any) -> None:
     lines = (("o", "mmd_optimal", "to the optimal score's"), ("s", "mmd_gaussian", "to the Gaussian"))
     for axes, found, x in zip(panels, (rates_rows(rows), dimension_rows(rows)), ("learning_rate", "dim"), strict=True):
         for marker, name, label in lines:
-            kept = found[found[name].notna()]
-            axes.plot(kept[x], kept[name], marker=marker, label=label)
+            mean = mean_distances(found, x)[name].dropna()
+            (line,) = axes.plot(mean.index, mean, label=label)
+            axes.plot(found[x], found[name], marker, color=line.get_color(), markersize=4)
         axes.set(xscale="log", ylabel="MMD²", ylim=(0, 1.3 * axes.get_ylim()[1]))  # room for the legend
         _ticks(axes, found[x])
         axes.legend()
@@ -175,9 +178,12 @@ def _steps(rows: Any) -> str:
 def _copies(figure: Figure, rows: Any) -> None:
     axes = figure.add_subplot(xscale="log", xlabel="η", ylabel="copies among the samples")
     kept = rows[rows.copies.notna()]
-    axes.errorbar(kept.learning_rate, kept.copies, _bars(kept), fmt="o-", color="C0", capsize=2, label="samples")
-    axes.plot(kept.learning_rate, kept.null, "s:", color="C1", label="null")
-    for _, row in kept.iterrows():
+    mean = kept.groupby("learning_rate")[["copies", "null"]].mean()
+    axes.plot(mean.index, mean.copies, color="C0", label="samples")
+    axes.errorbar(kept.learning_rate, kept.copies, _bars(kept), fmt="o", color="C0", markersize=4, capsize=2)
+    axes.plot(mean.index, mean.null, ":", color="C1", label="null")
+    axes.plot(kept.learning_rate, kept.null, "s", color="C1", markersize=4)
+    for _, row in kept[~kept.duplicated("learning_rate", keep="last")].iterrows():
         label = f"{row.steps / 1000:g}k"
         axes.annotate(label, (row.learning_rate, row.copies), (4, 6), textcoords="offset points", fontsize=8)
     axes.set_ylim(bottom=0)
@@ -193,8 +199,7 @@ def _bars(rows: Any) -> list[Any]:
 
 def _samples(figure: Figure, rows: xr.Dataset) -> None:
     flat = rows.isel(trial=np.flatnonzero((rows.dim == 2) & (rows.diverged == 0))).sortby("learning_rate")
-    # The network of Fig. 4 with two dimensions repeats an η with fewer steps.
-    last = {float(flat.learning_rate[k]): k for k in np.argsort(flat.steps.values, kind="stable")}
+    last = {float(flat.learning_rate[k]): k for k in np.argsort(-flat.seed.values, kind="stable")}
     figure.set_size_inches(9.0, 3.0 * math.ceil(len(last) / 3) + 0.4)
     panels = np.atleast_1d(figure.subplots(math.ceil(len(last) / 3), min(3, len(last)), sharex=True, sharey=True))
     for axes, (eta, k) in zip(panels.flat, sorted(last.items()), strict=False):
