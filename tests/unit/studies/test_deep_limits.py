@@ -140,7 +140,7 @@ def exact(trial: DepthTrial) -> dict[str, Any]:
         }
     if trial.part == "fit":
         fall = STEP * 2.0
-        names = {"fit_ratio": 0.5, "fit_jumps": 0.01, "fit_p": 0.01, "fit_maximum": 0.1}
+        names = {"fit_ratio": 0.5, "fit_jumps": 0.01, "fit_correlation": 0.9, "fit_p": 0.01, "fit_maximum": 0.1}
         return {
             "fit_step": ("fit_step", STEP * LEAST_STEPS // 10),
             "fit_start": 2.0,
@@ -156,7 +156,7 @@ def exact(trial: DepthTrial) -> dict[str, Any]:
     if trial.part == "images":
         smooth = trial.activation != "relu" and trial.initialization == "tied"
         numbers = {"train_accuracy": 80.0, "test_accuracy": 70.0, "p_value": 0.001, "null_low": 0.8, "null_high": 1.2}
-        return {**numbers, "jump_share": 0.05 if smooth else 0.5, "smooth": float(smooth)}
+        return {**numbers, "jump_share": 0.05, "step_correlation": 0.8 if smooth else -0.4, "smooth": float(smooth)}
     return {
         "look": ("look", LOOK),
         "score_loss": ("look", 1 - LOOK / 10),
@@ -213,7 +213,7 @@ def on(part: str, result: dict[str, Any], **where: Any) -> Change:
         ),
         (on("ode", {"ode_error": 1.0}, depth=2048), {"ode-slope", "ode-bound"}),
         (on("fit", {"fit_loss": ("fit_step", np.full(10, 1e-3))}), {"fit-loss", "fit-balance", "fit-exponential"}),
-        (on("fit", {"fit_jumps": ("fit_step", np.full(10, 0.3))}), {"fit-smooth"}),
+        (on("fit", {"fit_correlation": ("fit_step", np.full(10, -0.1))}), {"fit-smooth"}),
         (on("fit", {"fit_p": ("fit_step", np.full(10, 0.3))}), {"fit-smooth"}),
         (on("fit", {"fit_ratio": ("fit_step", np.zeros(10))}), {"fit-ratio"}),
         (on("counter-example", {"pair_gap": 0.1}, depth=512), {"pair-gaps"}),

@@ -8,8 +8,13 @@ With Z_1, …, Z_L the flattened weights of the layers and Z̄ their mean,
 path of variance ρ² gives J → τ²/(τ² + ρ²), a Lipschitz path alone J = O(1/L²). The null is that the order of the layers
 does not matter: layers shuffled at random give the distribution of J, and the permutation p-value
 (1 + #{J_shuffled ≤ J})/(1 + shuffles) is exact at every L. Rejecting it says that neighbours are alike, which a path
-with large jumps may be too; so the verdict also asks that the jumps carry little of the variance. A straight path has
-J = 6/L(L + 1): below eight layers nothing can be called smooth.
+with jumps may be too. What jumps add shows in the correlation of successive steps D_k = Z_{k+1} − Z_k,
+
+    r = mean_k ⟨D_k, D_{k+1}⟩ / mean_k ‖D_k‖²,
+
+which needs no other depth to compare with: r → 1 along a differentiable path (the limit is an ODE), 0 along a random
+walk (an SDE), −1/2 for noise, also on top of a smooth path once L is so large that the noise is the larger part of a
+step. The verdict asks for r > 0.
 """
 
 from dataclasses import dataclass
@@ -21,9 +26,6 @@ from torch import Tensor
 
 from mnemoscope.errors import InputError
 from mnemoscope.networks.residual.layers import Stack, flatten_layers, layer_weights
-
-JUMP_SHARE = 0.1
-"""Largest share of the weights' variance along the depth that jumps may carry in a smooth network."""
 
 LEVEL = 0.01
 """Level of the permutation test."""
@@ -39,12 +41,15 @@ class Smoothness:
     Attributes:
         distances: ‖Z_{k+1} − Z_k‖ of successive layers, shape ``(depth − 1,)``.
         jump_share: J; 1 for layers in random order, 0 for layers that are all equal.
+        step_correlation: r; 1 along a straight line and for layers that are all equal, 0 along a random walk, −1/2 for
+            layers in random order.
         p_value: of the null that the order of the layers does not matter.
         null: J of the shuffled layers, shape ``(shuffles,)``.
     """
 
     distances: Float[Tensor, " gaps"]
     jump_share: float
+    step_correlation: float
     p_value: float
     null: Float[Tensor, " shuffles"]
 
@@ -55,19 +60,20 @@ class Smoothness:
 
     @property
     def smooth(self) -> bool:
-        """Whether the order of the layers matters and jumps carry at most ``JUMP_SHARE`` of the variance.
+        """Whether the order of the layers matters and their successive steps go on rather than to and fro.
 
         Layers that are all equal are smooth although no test can tell their order.
         """
-        return self.jump_share == 0 or (self.p_value <= LEVEL and self.jump_share <= JUMP_SHARE)
+        return self.jump_share == 0 or (self.p_value <= LEVEL and self.step_correlation > 0)
 
     @property
     def verdict(self) -> str:
         """One sentence, with the null beside the measurement."""
         low, high = (float(self.null.quantile(q)) for q in (0.025, 0.975))
         return (
-            f"{'Smooth' if self.smooth else 'Not smooth'} along the depth: jumps carry {self.jump_share:.1%} of the"
-            f" variance (shuffled layers: {low:.1%} to {high:.1%}, p = {self.p_value:.2g})."
+            f"{'Smooth' if self.smooth else 'Not smooth'} along the depth: successive steps correlate by"
+            f" {self.step_correlation:.2f} (1: a path, 0: a random walk, -0.5: noise); jumps carry {self.jump_share:.1%}"
+            f" of the variance (shuffled layers: {low:.1%} to {high:.1%}, p = {self.p_value:.2g})."
         )
 
 
@@ -110,15 +116,17 @@ def smoothness_of_layers(
     spread = float(centred.square().sum())
     distances = successive_distances(layers.double())
     if spread <= _FLAT * float(layers.double().square().sum()):
-        return Smoothness(distances, 0.0, 1.0, torch.zeros(shuffles, dtype=torch.float64))
+        return Smoothness(distances, 0.0, 1.0, 1.0, torch.zeros(shuffles, dtype=torch.float64))
     if len(centred) < centred.shape[1]:
         # Distances between L points live in L dimensions: rotate them there, and shuffles cost L² instead of L p.
         values, basis = torch.linalg.eigh(centred @ centred.mT)
         centred = basis * values.clamp(min=0).sqrt()
     jump_share = float(distances.square().sum()) / (2 * spread)
+    steps = centred.diff(dim=0)
+    step_correlation = float((steps[1:] * steps[:-1]).sum(dim=1).mean() / distances.square().mean())
     rng = np.random.default_rng(seed)
     orders = (torch.from_numpy(rng.permutation(len(centred))) for _ in range(shuffles))
     null = torch.stack([centred[order].diff(dim=0).square().sum() for order in orders]) / (2 * spread)
     # A shuffle that reproduces the given order up to rounding counts as equal to it.
     as_low = int((null <= jump_share * (1 + 1e-9)).sum())
-    return Smoothness(distances, jump_share, (1 + as_low) / (1 + shuffles), null)
+    return Smoothness(distances, jump_share, step_correlation, (1 + as_low) / (1 + shuffles), null)

@@ -69,6 +69,7 @@ def train_images(
         "train_accuracy": _accuracy(network, train, labels),
         "test_accuracy": _accuracy(network, test, test_labels),
         "jump_share": found.jump_share,
+        "step_correlation": found.step_correlation,
         "p_value": found.p_value,
         "smooth": float(found.smooth),
         "null_low": float(found.null.quantile(0.025)),

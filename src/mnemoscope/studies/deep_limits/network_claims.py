@@ -35,7 +35,9 @@ def image_claims(trials: xr.Dataset | None) -> Iterator[Claim]:
                 continue  # the quick preset has no identity
             smooth = float(rows.smooth.mean())
             text = (
-                f" (jumps carry {float(rows.jump_share.min()):.1%} to {float(rows.jump_share.max()):.1%},"
+                f" (steps correlate by {float(rows.step_correlation.min()):.2f} to"
+                f" {float(rows.step_correlation.max()):.2f},"
+                f" jumps carry {float(rows.jump_share.min()):.1%} to {float(rows.jump_share.max()):.1%},"
                 f" shuffled layers {float(rows.null_low.min()):.0%} to {float(rows.null_high.max()):.0%},"
                 f" p ≤ {float(rows.p_value.max()):.2g})"
             )

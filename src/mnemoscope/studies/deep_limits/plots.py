@@ -124,11 +124,10 @@ def _images(figure: Figure, trials: xr.Dataset) -> None:
     names = [f"{a}, {i}" for a, i in zip(trials.activation.values, trials.initialization.values, strict=True)]
     kinds = list(dict.fromkeys(names))
     rows = np.array([kinds.index(name) for name in names])
-    null = trials.null_low.values, trials.null_high.values
-    left.hlines(rows, *null, color="C3", linewidth=6, alpha=0.4, label="shuffled layers")
-    left.plot(trials.jump_share, rows, "o", color="C0", label="trained")
-    left.axvline(0.1, color="C1", linestyle="--", label="smooth below")
-    left.set(xscale="log", xlabel="share of jumps", yticks=range(len(kinds)), yticklabels=kinds)
+    left.axvline(-0.5, color="C3", linestyle=":", label="noise")
+    left.axvline(0, color="C1", linestyle="--", label="random walk: smooth above")
+    left.plot(trials.step_correlation, rows, "o", color="C0", label="trained")
+    left.set(xlim=(-0.65, 1.05), xlabel="correlation of successive steps", yticks=range(len(kinds)), yticklabels=kinds)
     left.invert_yaxis()
     right.plot(trials.train_accuracy, rows, "o", color="C0", fillstyle="none", label="training images")
     right.plot(trials.test_accuracy, rows, "o", color="C0", label="test images")

@@ -126,13 +126,14 @@ def _fit(trial: DepthTrial, generator: torch.Generator) -> Result:
     for record in descend(network, x, y, steps=trial.steps, learning_rate=FIT_RATE / DIM):
         if record.step in looks:
             found = smoothness(network, shuffles=99)
-            rows.append((record.loss / DIM, record.ratio / DIM, found.jump_share, found.p_value, found.maximum, fallen))
+            judged = found.jump_share, found.step_correlation, found.p_value, found.maximum
+            rows.append((record.loss / DIM, record.ratio / DIM, *judged, fallen))
             shown.append(network.branches.outer.detach().flatten(1)[:, :SHOWN].numpy().copy())
         # The loss averaged over outputs is ℓ/d: its ratio is P/d, and its logarithm falls by the integral of that.
         fallen += FIT_RATE * record.ratio / DIM
         if record.step == 0:
             first = record.loss / DIM
-    names = ("fit_loss", "fit_ratio", "fit_jumps", "fit_p", "fit_maximum", "fit_fall")
+    names = ("fit_loss", "fit_ratio", "fit_jumps", "fit_correlation", "fit_p", "fit_maximum", "fit_fall")
     columns = {name: ("fit_step", column) for name, column in zip(names, np.array(rows).T, strict=True)}
     return {
         "fit_step": ("fit_step", looks),

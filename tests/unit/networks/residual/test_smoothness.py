@@ -1,5 +1,6 @@
 """Diagnostics on stacks whose smoothness is known, of this library and of others."""
 
+import itertools
 import math
 
 import numpy as np
@@ -24,6 +25,9 @@ def test_the_jump_share_is_the_slow_sum_and_one_on_average(depth: int, parameter
     assert found.distances.tolist() == pytest.approx(gaps)
     assert found.maximum == pytest.approx(max(gaps))
     assert found.jump_share == pytest.approx(sum(gap**2 for gap in gaps) / (2 * spread))
+    steps = [layers[k + 1] - layers[k] for k in range(depth - 1)]
+    products = [float(step @ after) for step, after in itertools.pairwise(steps)]
+    assert found.step_correlation == pytest.approx(np.mean(products) / np.mean(np.square(gaps)))
     # The mean of 400 shuffles of a quantity in [0, 2]: five standard errors.
     assert float(found.null.mean()) == pytest.approx(1.0, abs=5 * float(found.null.std()) / math.sqrt(400) + 1e-9)
 
@@ -55,8 +59,17 @@ def test_noise_on_a_smooth_path_is_measured_and_refused(generator: torch.Generat
     found = smoothness_of_layers(path + noise / 2)
     assert found.jump_share == pytest.approx(0.25 / 1.25, abs=0.02)
     assert found.p_value <= 0.01  # neighbours are alike
+    assert found.step_correlation == pytest.approx(-0.5, abs=0.03)
     assert not found.smooth  # and yet a fifth of the variance is jumps
-    assert smoothness_of_layers(path + noise / 5).smooth
+    assert smoothness_of_layers(path + noise / 200).smooth
+
+
+def test_a_random_walk_lies_between_a_path_and_noise(generator: torch.Generator) -> None:
+    noise = torch.randn(200, 100, generator=generator, dtype=torch.float64)
+    # 200 steps in 100 dimensions: a standard error of 1/√20,000 = 0.007.
+    assert smoothness_of_layers(noise.cumsum(dim=0)).step_correlation == pytest.approx(0, abs=0.03)
+    assert smoothness_of_layers(noise).step_correlation == pytest.approx(-0.5, abs=0.03)
+    assert smoothness_of_layers(noise.cumsum(dim=0).cumsum(dim=0)).step_correlation > 0.9
 
 
 def test_the_maximum_falls_like_one_over_the_depth() -> None:
