@@ -72,7 +72,7 @@ class Smoothness:
         low, high = (float(self.null.quantile(q)) for q in (0.025, 0.975))
         return (
             f"{'Smooth' if self.smooth else 'Not smooth'} along the depth: successive steps correlate by"
-            f" {self.step_correlation:.2f} (1: a path, 0: a random walk, -0.5: noise); jumps carry {self.jump_share:.1%}"
+            f" {self.step_correlation:.2f} (path 1, random walk 0, noise -0.5); jumps carry {self.jump_share:.1%}"
             f" of the variance (shuffled layers: {low:.1%} to {high:.1%}, p = {self.p_value:.2g})."
         )
 
