@@ -56,9 +56,9 @@ class LargeSteps(Study):
             steps=3000 if quick else 12_000,
             seed=seeds(1 if quick else 5),
         )
-        trials += _risk(1, {0.1: 10, 0.5: 10} if quick else {0.01: 4, 0.05: 15, 0.1: 15, 0.5: 15}, seeds)
+        trials += _risk(1, {0.1: 10, 0.5: 10} if quick else {0.01: 10, 0.05: 30, 0.1: 30, 0.5: 30}, seeds)
         trials += [*_generation(quick, seeds), *_images(quick, seeds)]
-        return trials + _risk(10, {0.1: 1, 0.5: 1}, seeds)
+        return trials + _risk(10, dict.fromkeys([0.1, 0.5], 1 if quick else 3), seeds)
 
     def claims(self, results: xr.Dataset) -> Sequence[Claim]:
         return compute_claims(results)
@@ -98,8 +98,8 @@ def _images(quick: bool, seeds: Seeds) -> list[Experiment]:
     fields = {"part": "images", "n_samples": 8, "batch": 64, "seed": seeds(1)[0]}
     settings = [("digits", "mlp", 256, 1_000 if quick else 1_500)]
     if not quick:
-        settings += [("fashion-mnist", "mlp", 256, 1_000)] if "fashion-mnist" in image_names() else []
-        settings.append(("digits", "unet", 8, 200))
+        settings += [("fashion-mnist", "mlp", 256, 5_000)] if "fashion-mnist" in image_names() else []
+        settings.append(("digits", "unet", 8, 600))
     trials: list[Experiment] = []
     for data, network, width, budget in settings:
         for optimizer, rates in IMAGE_RATES[network].items():
