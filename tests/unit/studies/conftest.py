@@ -4,6 +4,7 @@ import pytest
 
 
 @pytest.fixture
-def no_fashion_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_installed_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The same trials whether or not this machine has the files."""
-    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path / "absent")
+    for name in ("FASHION_MNIST", "CIFAR_10"):
+        monkeypatch.setattr(f"mnemoscope.studies.images.{name}", tmp_path / "absent")

@@ -6,20 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
 from mnemoscope.runs.table import tabulate
 from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
-from mnemoscope.studies.deep_limits import images, scores
+from mnemoscope.studies.deep_limits import scores
 from mnemoscope.studies.deep_limits.claims import LEAST_STEPS, compute_claims
 from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
 from mnemoscope.studies.deep_limits.trials import DepthTrial
 from mnemoscope.theory import alternating_limit
 
-pytestmark = pytest.mark.usefixtures("no_fashion_mnist")
+pytestmark = pytest.mark.usefixtures("no_installed_images")
 
 TINY: dict[str, Any] = {"part": "depth", "depth": 8, "n_samples": 5, "steps": 50, "seed": 1}
 
@@ -48,8 +47,10 @@ def test_presets_list_every_part_and_keep_seeds_apart(
 ) -> None:
     if there:
         monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path)
+        monkeypatch.setattr("mnemoscope.studies.images.CIFAR_10", tmp_path)
     zero, one = (load_study("deep-limits").trials(preset, seed) for seed in (0, 1))
     expected = {"depth", "fit", "ode", "counter-example", "scores"} | ({"images"} if there else set())
+    expected |= {"cifar-10"} if there and preset == "paper" else set()
     assert {trial.part for trial in zero} == expected
     assert len({trial.key for trial in zero}) == len(zero)
     assert not {trial.seed for trial in zero} & {trial.seed for trial in one}
@@ -83,32 +84,6 @@ def test_the_counter_example_keeps_its_gaps() -> None:
     found = outcome(part="counter-example", activation="relu", steps=300)
     assert found["pair_gap"] == pytest.approx(alternating_limit(3.0, 4) + 1 / 8, abs=1e-6)
     assert found["pair_error"] < 1e-6
-
-
-def test_images_are_classified_better_than_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two classes of made-up images, bright above or below, through the true training loop."""
-    generator = torch.Generator().manual_seed(0)
-    labels = torch.randint(2, (256,), generator=generator)
-    pictures = torch.randn(256, 1, 14, 14, generator=generator) / 4
-    pictures[labels == 0, :, :7] += 2
-    pictures[labels == 1, :, 7:] += 2
-    monkeypatch.setattr(images, "_images", lambda which, count: (pictures[:count], labels[:count]))
-    found = outcome(part="images", depth=3, n_samples=256, steps=60)
-    assert found["train_accuracy"] > 90
-    assert 0 <= found["p_value"] <= 1
-    assert found["null_low"] <= 1 <= found["null_high"]
-
-
-@pytest.mark.usefixtures("fashion")
-def test_real_images_have_unit_scale_and_ten_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.conftest import FASHION
-
-    monkeypatch.setattr(images, "FASHION_MNIST", FASHION)
-    pictures, labels = images._images.__wrapped__("train", 500)
-    assert pictures.shape == (500, 1, 14, 14)
-    assert float(pictures.mean()) == pytest.approx(0, abs=0.1)
-    assert float(pictures.std()) == pytest.approx(1, abs=0.1)
-    assert sorted(set(labels.tolist())) == list(range(10))
 
 
 def test_scores_are_looked_at_along_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +128,7 @@ def exact(trial: DepthTrial) -> dict[str, Any]:
         return {"ode_error": trial.seed / L, "ode_bound": 100 * trial.seed / L}
     if trial.part == "counter-example":
         return {"pair_gap": alternating_limit(3.0, L // 2) + 1 / L, "pair_error": 1e-9}
-    if trial.part == "images":
+    if trial.part in ("images", "cifar-10"):
         smooth = trial.activation != "relu" and trial.initialization == "tied"
         numbers = {"train_accuracy": 80.0, "test_accuracy": 70.0, "p_value": 0.001, "null_low": 0.8, "null_high": 1.2}
         return {**numbers, "jump_share": 0.05, "step_correlation": 0.8 if smooth else -0.4, "smooth": float(smooth)}
@@ -169,7 +144,8 @@ def exact(trial: DepthTrial) -> dict[str, Any]:
 
 @pytest.fixture
 def paper(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[tuple[DepthTrial, dict[str, Any]]]:
-    monkeypatch.setattr("mnemoscope.studies.images.FASHION_MNIST", tmp_path)
+    for name in ("FASHION_MNIST", "CIFAR_10"):
+        monkeypatch.setattr(f"mnemoscope.studies.images.{name}", tmp_path)
     return [(trial, exact(trial)) for trial in load_study("deep-limits").trials("paper", 0)]
 
 
@@ -220,6 +196,7 @@ def on(part: str, result: dict[str, Any], **where: Any) -> Change:
         (on("counter-example", {"pair_error": 1e-5}, depth=512), {"pair-limit"}),
         (on("images", {"smooth": 0.0}, activation="gelu", initialization="tied", seed=1), {"images-gelu-tied"}),
         (on("images", {"smooth": 1.0}, activation="relu", initialization="tied"), {"images-relu-tied"}),
+        (on("cifar-10", {"smooth": 0.0}, activation="gelu", initialization="tied", seed=1), {"cifar-10-gelu-tied"}),
         (on("scores", {"copies": ("look", 0 * LOOK)}, depth=16), {"scores-depth"}),
         (on("scores", {"excess_low": ("look", -0.1 + 0 * LOOK)}), {"scores-memorize"}),
     ],
@@ -228,7 +205,7 @@ def test_a_wrong_result_fails_its_claim_and_no_other(paper: Any, change: Change,
     assert {name for name, claim in checked(paper, change).items() if not claim.holds} == fail
 
 
-@pytest.mark.parametrize("part", ["depth", "ode", "fit", "counter-example", "images", "scores"])
+@pytest.mark.parametrize("part", ["depth", "ode", "fit", "counter-example", "images", "cifar-10", "scores"])
 def test_an_unfinished_part_holds_nothing_and_stops_nothing(paper: Any, part: str) -> None:
     found = checked(paper, lambda trial: None if trial.part == part and trial.seed == 1 else {})
     starts = {"depth": ("maximum", "accumulated", "reference"), "counter-example": ("pair",)}.get(part, (part,))
@@ -249,7 +226,7 @@ def test_copies_are_compared_at_the_lowest_loss_that_all_reach(paper: Any) -> No
 
 def test_figures_of_made_up_results(paper: Any) -> None:
     drawn = load_study("deep-limits").plots(table(paper, lambda _: {}))
-    assert [plot.name for plot in drawn] == ["depth", "fit", "images", "scores", "ode", "counter-example"]
+    assert [plot.name for plot in drawn] == ["depth", "fit", "images", "cifar-10", "scores", "ode", "counter-example"]
     for plot in drawn:
         figure = Figure()
         plot.draw(figure)

@@ -17,7 +17,7 @@ from mnemoscope.studies import STUDIES, Claim, load_study
 from mnemoscope.studies.random_features import claims, trials
 from mnemoscope.studies.random_features.trials import Experiment
 
-pytestmark = pytest.mark.usefixtures("no_fashion_mnist")
+pytestmark = pytest.mark.usefixtures("no_installed_images")
 
 TINY: dict[str, Any] = {
     "part": "size",

@@ -21,7 +21,7 @@ from tests.tolerances import FLOAT32
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch, no_fashion_mnist: None) -> None:
+def small(monkeypatch: pytest.MonkeyPatch, no_installed_images: None) -> None:
     """Small samples."""
     for module, sizes in (
         (closed_form, {"LATENTS": 200, "TRAJECTORIES": 5}),

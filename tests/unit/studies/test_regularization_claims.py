@@ -15,7 +15,7 @@ from mnemoscope.studies.regularization import claims, closed_form, study
 from mnemoscope.studies.regularization.images import NOISE_LEVELS
 from mnemoscope.studies.regularization.trials import Experiment
 
-pytestmark = pytest.mark.usefixtures("no_fashion_mnist")
+pytestmark = pytest.mark.usefixtures("no_installed_images")
 
 LOOKS = np.array([250, 500, 1000, 2000])
 

@@ -5,6 +5,7 @@ Slopes are least squares in the logarithms, their statements carry the 95 % inte
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def compute_claims(results: xr.Dataset) -> list[Claim]:
         ("fit", _fit_claims),
         ("counter-example", _pair_claims),
         ("images", image_claims),
+        ("cifar-10", partial(image_claims, part="cifar-10")),
         ("scores", score_claims),
     ):
         if part in complete:

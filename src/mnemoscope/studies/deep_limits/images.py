@@ -1,13 +1,14 @@
-"""Convolutional residual networks on Fashion-MNIST: smooth along the depth or not, and how accurate.
+"""Convolutional residual networks on Fashion-MNIST or CIFAR-10: smooth along the depth or not, and how accurate.
 
 The source trains on CIFAR-10 (32×32×3, L = 256, 16 channels, 180 epochs, learning rate 4e-2). Here images are averaged
-to 14×14, the stem halves them to 7×7, and depth, channels, epochs and training set are smaller. As in the source: SGD
+over 2×2 pixels, the stem halves them again, and channels, epochs and training set are smaller. As in the source: SGD
 with momentum 0.9, weight decay 5e-4, batches of 64, a learning rate that falls to zero as a cosine. It starts at 0.4,
 ten times higher, as there are hundreds of times fewer steps; in the branches the step is L times as long and the decay
 1/L as strong, so that both act as in the limit.
 """
 
 from functools import cache
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -17,24 +18,34 @@ from mnemoscope.data.files import load_idx
 from mnemoscope.errors import InputError
 from mnemoscope.networks import ResidualCNN, smoothness
 from mnemoscope.runs import Result
-from mnemoscope.studies.images import FASHION_MNIST, average_pixels
+from mnemoscope.studies.images import FASHION_MNIST, average_pixels, load_cifar_10
 
 N_TEST, BATCH, CHANNELS, CLASSES = 2000, 64, 8, 10
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.4, 0.9, 5e-4
+SCALES = {"fashion-mnist": (73.0, 84.0), "cifar-10": (121.0, 61.0)}
+"""Mean and deviation of the averaged pixels of the training images."""
 CONVOLUTIONS = ["inner.weight", "outer.weight"]
+
+Labelled: TypeAlias = Literal["fashion-mnist", "cifar-10"]
 
 
 def train_images(
-    depth: int, activation: str, initialization: str, n_samples: int, steps: int, generator: torch.Generator
+    data: Labelled,
+    depth: int,
+    activation: str,
+    initialization: str,
+    n_samples: int,
+    steps: int,
+    generator: torch.Generator,
 ) -> Result:
     """Accuracy in percent, and the smoothness of the trained convolutions.
 
     Raises:
         InputError: the loss is not finite.
     """
-    (train, labels), (test, test_labels) = _images("train", n_samples), _images("t10k", N_TEST)
+    (train, labels), (test, test_labels) = _images(data, "train", n_samples), _images(data, "test", N_TEST)
     network = ResidualCNN(
-        1,
+        train.shape[1],
         CLASSES,
         CHANNELS,
         depth,
@@ -84,9 +95,14 @@ def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 @cache
-def _images(which: str, count: int) -> tuple[Tensor, Tensor]:
-    """The first images averaged to 14×14, in units of the training pixels' deviation around their mean, and labels."""
-    files = [FASHION_MNIST / f"{which}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
-    images, labels = (load_idx(file)[:count] for file in files)
-    pooled = average_pixels(images)[:, None]
-    return torch.from_numpy((pooled - 73.0) / 84.0), torch.from_numpy(labels.astype(np.int64))
+def _images(data: Labelled, part: Literal["train", "test"], count: int) -> tuple[Tensor, Tensor]:
+    """The first images, averaged and in units of the training pixels' deviation around their mean; their labels."""
+    if data == "cifar-10":
+        images, labels = load_cifar_10(part, count)
+    else:
+        name = {"train": "train", "test": "t10k"}[part]
+        files = [FASHION_MNIST / f"{name}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
+        images, labels = (load_idx(file)[:count] for file in files)
+        images = images[:, None]
+    mean, deviation = SCALES[data]
+    return torch.from_numpy((average_pixels(images) - mean) / deviation), torch.from_numpy(labels.astype(np.int64))

@@ -11,6 +11,7 @@ from mnemoscope.studies.study import Claim
 
 PAPER = "Marion, Wu, Sander & Biau, arXiv 2309.01213"
 NEW = "this study"
+TITLES = {"images": "Fashion-MNIST", "cifar-10": "CIFAR-10"}
 
 KINDS = [
     ("gelu", "tied", 1.0),
@@ -23,7 +24,7 @@ KINDS = [
 """Activation, initialization, and the share of runs that must be smooth."""
 
 
-def image_claims(trials: xr.Dataset | None) -> Iterator[Claim]:
+def image_claims(trials: xr.Dataset | None, part: str = "images") -> Iterator[Claim]:
     """Which convolutional networks end smooth; None for trials that are not finished."""
     for activation, initialization, expected in KINDS:
         smooth, text = math.nan, ""
@@ -42,8 +43,8 @@ def image_claims(trials: xr.Dataset | None) -> Iterator[Claim]:
                 f" p ≤ {float(rows.p_value.max()):.2g})"
             )
         yield Claim(
-            f"images-{activation}-{initialization}",
-            f"Convolutions on Fashion-MNIST, {activation}, {initialization}: share of runs that end smooth{text}.",
+            f"{part}-{activation}-{initialization}",
+            f"Convolutions on {TITLES[part]}, {activation}, {initialization}: share of runs that end smooth{text}.",
             f"{PAPER}, Table 1",
             smooth,
             0.0,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnemoscope.studies.deep_limits.claims import part_of, reference_distances
-from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
+from mnemoscope.studies.deep_limits.network_claims import TITLES, copies_at_equal_loss
 from mnemoscope.studies.deep_limits.scores import SAMPLES
 from mnemoscope.studies.deep_limits.trials import RATIO, SHOWN
 from mnemoscope.studies.images import missing_images
@@ -31,8 +31,8 @@ ODE = (
 )
 PAIRS = "The ReLU counter-example: the smallest gap between successive weights after training does not fall with L."
 IMAGES = (
-    "Trained convolutional networks on Fashion-MNIST: share of the weights' variance along the depth that jumps carry,"
-    " against 1 for shuffled layers (bars: 95 % of shuffles), and accuracy on training (hollow) and test images."
+    "Trained convolutional networks on {}: correlation of the successive steps of their weights along the depth (1 for"
+    " a path that an ODE follows, 0 for a random walk, −1/2 for noise), accuracy on training (hollow) and test images."
 )
 SCORES = (
     f"Residual score networks on 16 digits of 4×4 pixels. Left: share of copies among {SAMPLES} samples against the"
@@ -53,7 +53,8 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
     missing = missing_images()
     add("depth", "depth", _depth, DEPTH + missing, least=2)
     add("fit", "fit", _fit, FIT)
-    add("images", "images", _images, IMAGES)
+    for part, title in TITLES.items():
+        add(part, part, _images, IMAGES.format(title))
     add("scores", "scores", _scores, SCORES)
     add("ode", "ode", _ode, ODE)
     add("counter-example", "counter-example", _pairs, PAIRS)

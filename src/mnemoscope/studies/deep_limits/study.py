@@ -12,7 +12,7 @@ from mnemoscope.runs import Trial, grid
 from mnemoscope.studies.deep_limits.claims import compute_claims
 from mnemoscope.studies.deep_limits.plots import draw_plots
 from mnemoscope.studies.deep_limits.trials import DepthTrial
-from mnemoscope.studies.images import image_names
+from mnemoscope.studies.images import has_cifar_10, image_names
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
 
 DEPTHS = {"quick": [32, 64, 128, 512], "paper": [32, 64, 128, 256, 512, 2048, 16384]}
@@ -49,7 +49,9 @@ class DeepLimits(Study):
         depths = grid(
             DepthTrial, part="depth", depth=DEPTHS[preset], n_samples=100, steps=DEPTH_STEPS[preset], seed=first
         )
-        images = _images(quick, first) if "fashion-mnist" in image_names() else []
+        images = _images("images", quick, first) if "fashion-mnist" in image_names() else []
+        if not quick and has_cifar_10():
+            images += _images("cifar-10", quick, first)
         # The longest first, so that no worker is left alone with one at the end.
         return [*depths[::-1], *fits, *images, *_scores(quick, first), *odes, *pairs]
 
@@ -60,10 +62,10 @@ class DeepLimits(Study):
         return draw_plots(results)
 
 
-def _images(quick: bool, seed: int) -> list[DepthTrial]:
+def _images(part: str, quick: bool, seed: int) -> list[DepthTrial]:
     return grid(
         DepthTrial,
-        part="images",
+        part=part,
         depth=32 if quick else 256,
         activation=["gelu", "relu"] if quick else ["gelu", "relu", "identity"],
         initialization=["tied", "iid"],

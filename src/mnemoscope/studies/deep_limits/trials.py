@@ -7,6 +7,7 @@
     ode              a network that reads its weights off a smooth path, against the ODE of that path
     counter-example  the scalar ReLU network of Appendix D
     images           convolutional networks on Fashion-MNIST (``images``)
+    cifar-10         the same on CIFAR-10
     scores           residual score networks on a few digits (``scores``)
 
 The theory's text and its authors' code differ in Figure 2: the code leaves out 1/√q and 1/√width and averages the loss
@@ -43,7 +44,7 @@ SHOWN = 6
 RATIO, PAIR_RATE = 3.0, 0.1
 """C of the counter-example, and the step of its descent."""
 
-Part: TypeAlias = Literal["depth", "fit", "ode", "counter-example", "images", "scores"]
+Part: TypeAlias = Literal["depth", "fit", "ode", "counter-example", "images", "cifar-10", "scores"]
 
 
 class DepthTrial(Trial, frozen=True):
@@ -67,8 +68,16 @@ class DepthTrial(Trial, frozen=True):
             return _ode(self, generator)
         if self.part == "counter-example":
             return _counter_example(self)
-        if self.part == "images":
-            return train_images(self.depth, self.activation, self.initialization, self.n_samples, self.steps, generator)
+        if self.part in ("images", "cifar-10"):
+            return train_images(
+                "cifar-10" if self.part == "cifar-10" else "fashion-mnist",
+                self.depth,
+                self.activation,
+                self.initialization,
+                self.n_samples,
+                self.steps,
+                generator,
+            )
         return train_score(self.depth, self.initialization, self.n_samples, self.steps, self.seed)
 
 
