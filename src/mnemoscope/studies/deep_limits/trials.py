@@ -33,6 +33,8 @@ from mnemoscope.theory import alternating_limit, euler_error_bound
 DIM = 16
 """q = d = d'; A and B are the identity and stay."""
 DEPTH_WIDTH, FIT_WIDTH = 32, 64
+SEGMENT = 256
+"""Layers between checkpoints: what stays in the cache is cheaper to compute twice than to write and read back."""
 DEPTH_RATE, FIT_RATE = 1e-2, 5e-3
 """Steps of the flow; on the weights L times as long."""
 SHARES = (0.02, 0.1, 0.2, 0.4, 1.0)
@@ -98,6 +100,7 @@ def _problem(
         activation=trial.activation,
         initialization=trial.initialization,
         normalized=normalized,
+        segment=SEGMENT,
         generator=generator,
         dtype=torch.float64,
     )
