@@ -71,7 +71,7 @@ def _images(part: str, quick: bool, seed: int) -> list[DepthTrial]:
         initialization=["tied", "iid"],
         n_samples=1000,
         steps=150 if quick else 240,
-        seed=range(seed, seed + (1 if quick else 2)),
+        seed=range(seed, seed + (1 if quick else 3)),
     )
 
 
