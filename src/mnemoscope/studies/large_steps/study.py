@@ -51,9 +51,9 @@ class LargeSteps(Study):
             part="stability",
             n_samples=12,
             time=0.05,
-            width=100 if quick else 200,
+            width=200,
             learning_rate=STABILITY_RATES,
-            steps=3000 if quick else 12_000,
+            steps=12_000,
             seed=seeds(1 if quick else 5),
         )
         trials += _risk(1, {0.1: 10, 0.5: 10} if quick else {0.01: 10, 0.05: 30, 0.1: 30, 0.5: 30}, seeds)
