@@ -70,7 +70,7 @@ def _images(part: str, quick: bool, seed: int) -> list[DepthTrial]:
         activation=["gelu", "relu"] if quick else ["gelu", "relu", "identity"],
         initialization=["tied", "iid"],
         n_samples=1000,
-        steps=150 if quick else 240,
+        steps=600 if quick else 960,
         seed=range(seed, seed + (1 if quick else 3)),
     )
 
