@@ -23,6 +23,9 @@ from mnemoscope.theory.large_steps import Neurons
 REDUCTIONS = ("mean", "sum")
 """A batch's loss: the mean over its samples, as in the paper's code, or their sum, as in its text."""
 
+_SLICE = 250
+"""Samples whose hidden units are at work at a time."""
+
 
 class TwoLayer(nn.Module):
     """The velocity by one hidden layer in the mean-field scaling, the noise level appended to the input.
@@ -99,7 +102,8 @@ class TwoLayerBatch:
 
     def __call__(self, x: Float[Tensor, "networks batch dim"]) -> Float[Tensor, "networks batch n_outputs"]:
         """Every network at its own inputs."""
-        return self._hidden(x) @ self.outer.mT / self.width
+        hidden = torch.baddbmm(self.bias[:, None], x, self.inner.mT).relu_()
+        return hidden @ self.outer.mT / self.width
 
     def take(self, rows: slice) -> "TwoLayerBatch":
         """Some of the networks; a view, so that training it trains them."""
@@ -141,16 +145,24 @@ class TwoLayerBatch:
                 weights -= (learning_rates * share).reshape(-1, *(1,) * (weights.ndim - 1)) * gradient
         return losses * share
 
-    def _hidden(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias[:, None], x, self.inner.mT).relu_()
-
     def _gradients(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Losses, and width times the gradients of bias, outer and inner; sums over the batch."""
-        hidden = self._hidden(x)
-        residual = hidden @ self.outer.mT / self.width - target
-        doubled = 2 * residual
-        back = torch.ops.aten.threshold_backward(doubled @ self.outer, hidden, 0)
-        return residual.square().sum((1, 2)), back.sum(1), doubled.mT @ hidden, back.mT @ x
+        """Losses, and width times the gradients of bias, outer and inner; sums over the batch.
+
+        In slices, and a unit's samples side by side: what a slice fills stays in the cache, and the products are over
+        so few inputs and outputs that memory is all they cost. The bias is the weight of an input that is 1.
+        """
+        weights = torch.cat([self.inner, self.bias[..., None]], dim=2)
+        inputs = torch.cat([x.mT, x.new_ones(len(x), 1, x.shape[1])], dim=1)
+        losses, outer, inner = x.new_zeros(len(x)), torch.zeros_like(self.outer), torch.zeros_like(weights)
+        for part, wanted in zip(torch.split(inputs, _SLICE, dim=2), torch.split(target.mT, _SLICE, dim=2), strict=True):
+            hidden = (weights @ part).relu_()
+            residual = self.outer @ hidden / self.width - wanted
+            doubled = 2 * residual
+            back = torch.ops.aten.threshold_backward(self.outer.mT @ doubled, hidden, 0)
+            losses += residual.square().sum((1, 2))
+            outer.baddbmm_(doubled, hidden.mT)
+            inner.baddbmm_(back, part.mT)
+        return losses, inner[..., -1], outer, inner[..., :-1]
 
     def _sorted_gradients(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The same in one dimension. A rising unit (w > 0) is active from its kink on, a falling one before it."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mnemoscope.errors import InputError
-from mnemoscope.networks.two_layer import TwoLayer, TwoLayerBatch, _places
+from mnemoscope.networks.two_layer import _SLICE, TwoLayer, TwoLayerBatch, _places
 
 
 def generators(n: int) -> list[torch.Generator]:
@@ -27,18 +27,18 @@ def autograd_step(
 
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize(("dim", "n_outputs"), [(1, 1), (3, 2), (1, 2)])
+@pytest.mark.parametrize(("dim", "n_outputs", "batch"), [(1, 1, 7), (3, 2, 7), (1, 2, 7), (3, 2, 2 * _SLICE + 3)])
 def test_a_step_is_the_step_of_autograd(
-    dim: int, n_outputs: int, reduction: str, frozen: bool, generator: torch.Generator
+    dim: int, n_outputs: int, batch: int, reduction: str, frozen: bool, generator: torch.Generator
 ) -> None:
     networks = TwoLayerBatch.draw(dim, n_outputs, 30, generators(3), frozen_inner=frozen, dtype=torch.float64)
     networks.bias.normal_(generator=generator)
-    rates = torch.tensor([0.1, 0.02, 0.3], dtype=torch.float64)
+    rates = torch.tensor([0.1, 0.02, 0.3], dtype=torch.float64) / (batch if reduction == "sum" else 1)
     for _ in range(3):
-        x = torch.randn(3, 7, dim, generator=generator, dtype=torch.float64)
-        target = torch.randn(3, 7, n_outputs, generator=generator, dtype=torch.float64)
+        x = torch.randn(3, batch, dim, generator=generator, dtype=torch.float64)
+        target = torch.randn(3, batch, n_outputs, generator=generator, dtype=torch.float64)
         expected = [autograd_step(networks, k, x[k], target[k], float(rates[k]), reduction) for k in range(3)]
-        error = (networks(x) - target).square().sum((1, 2)) / (7 if reduction == "mean" else 1)
+        error = (networks(x) - target).square().sum((1, 2)) / (batch if reduction == "mean" else 1)
         torch.testing.assert_close(networks.descend(x, target, rates, reduction), error)
         for k in range(3):
             for ours, theirs in zip((networks.inner, networks.bias, networks.outer), expected[k], strict=True):

@@ -3,8 +3,8 @@
 The source trains on CIFAR-10 (32×32×3, L = 256, 16 channels, 180 epochs, learning rate 4e-2). Here images are averaged
 over 2×2 pixels, the stem halves them again, and channels, epochs and training set are smaller. As in the source: SGD
 with momentum 0.9, weight decay 5e-4, batches of 64, a learning rate that falls to zero as a cosine. It starts at 0.1,
-2.5 times higher, as there are over a hundred times fewer steps; in the branches the step is L times as long and the decay
-1/L as strong, so that both act as in the limit.
+2.5 times higher, as there are over a hundred times fewer steps; in the branches the step is L times as long and the
+decay 1/L as strong, so that both act as in the limit.
 """
 
 from functools import cache
