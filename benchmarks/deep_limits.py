@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import row, seconds
-from mnemoscope.networks import ResidualMLP, descend, residual_stack
+from mnemoscope.networks import ResidualBranches, ResidualMLP, descend, residual_stack
 
 SAMPLES, DIM, WIDTH = 100, 16, 32
 
@@ -60,7 +60,7 @@ def depth_rows(depth: int) -> list[dict[str, object]]:
 
 def memory_row(depth: int = 2**14) -> dict[str, object]:
     generator = torch.Generator().manual_seed(0)
-    network = ResidualMLP(DIM, DIM, DIM, WIDTH, depth, segment=128, generator=generator)
+    network = ResidualMLP(DIM, DIM, ResidualBranches(DIM, WIDTH, depth, segment=128, generator=generator))
     x, y = torch.randn(2, SAMPLES, DIM, generator=generator)
     for _ in descend(network, x, y, steps=1, learning_rate=1e-2):
         pass

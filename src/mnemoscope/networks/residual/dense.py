@@ -92,50 +92,18 @@ class ResidualBranches(nn.Module):
 class ResidualMLP(nn.Module):
     """B h_L of the recurrence started from A x.
 
+    A and B pad with zeros or cut where dimensions differ, and are the identity where they do not.
+
     Args:
         dim_in: dimension of x.
         dim_out: dimension of F(x).
-        dim: q; A and B pad with zeros or cut where dimensions differ, and are the identity where they do not.
-        width: units of each branch.
-        depth: L.
-        activation: ``identity``, ``relu``, ``gelu`` or ``tanh``.
-        initialization: of W: ``tied``, ``smooth`` or ``iid``; V starts at zero.
-        normalized: with the factors 1/√q and 1/√width. The paper's own code leaves both out.
-        segment: checkpoints, see ``residual_stack``.
-        generator: of the weights; torch's own if left out.
-        dtype: of the weights.
-
-    Raises:
-        InputError: an unknown activation or initialization, or depth < 1.
+        branches: the recurrence.
     """
 
-    def __init__(
-        self,
-        dim_in: int,
-        dim_out: int,
-        dim: int,
-        width: int,
-        depth: int,
-        *,
-        activation: str = "gelu",
-        initialization: str = "tied",
-        normalized: bool = True,
-        segment: int | None = None,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
+    def __init__(self, dim_in: int, dim_out: int, branches: ResidualBranches) -> None:
         super().__init__()
-        self.branches = ResidualBranches(
-            dim,
-            width,
-            depth,
-            activation=activation,
-            initialization=initialization,
-            normalized=normalized,
-            segment=segment,
-            generator=generator,
-            dtype=dtype,
-        )
+        self.branches = branches
+        dim, dtype = branches.inner.shape[2], branches.inner.dtype
         self.lift = nn.Parameter(torch.eye(dim, dim_in, dtype=dtype))
         # The last coordinates, so that in q = d + d' dimensions the output does not start in the input's own.
         self.project = nn.Parameter(torch.eye(dim, dtype=dtype)[dim - dim_out :].clone())

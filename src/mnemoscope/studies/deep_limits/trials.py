@@ -22,7 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from mnemoscope.networks import NeuralODE, ResidualMLP, SmoothPath, descend, smoothness
+from mnemoscope.networks import NeuralODE, ResidualBranches, ResidualMLP, SmoothPath, descend, smoothness
 from mnemoscope.networks.residual.layers import resample_layers
 from mnemoscope.networks.residual.smoothness import successive_distances
 from mnemoscope.runs import Result, Trial
@@ -91,9 +91,7 @@ def _problem(
     In double precision: in single, the distance to the deepest network levels off after ten iterations, and steps of
     the long run become smaller than the spacing of the weights.
     """
-    network = ResidualMLP(
-        DIM,
-        DIM,
+    branches = ResidualBranches(
         DIM,
         width,
         trial.depth,
@@ -104,6 +102,7 @@ def _problem(
         generator=generator,
         dtype=torch.float64,
     )
+    network = ResidualMLP(DIM, DIM, branches)
     for end in (network.lift, network.project):
         end.requires_grad_(False)
     x, y = torch.randn(2, trial.n_samples, DIM, generator=generator, dtype=torch.float64)
@@ -160,8 +159,7 @@ def _ode(trial: DepthTrial, generator: torch.Generator) -> Result:
     shapes = {"inner": (DEPTH_WIDTH, DIM), "outer": (DIM, DEPTH_WIDTH)}
     paths = {name: SmoothPath(shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
     h = torch.randn(trial.n_samples, DIM, generator=generator, dtype=torch.float64)
-    network = ResidualMLP(DIM, DIM, DIM, DEPTH_WIDTH, trial.depth, activation=trial.activation, dtype=torch.float64)
-    branches = network.branches
+    branches = ResidualBranches(DIM, DEPTH_WIDTH, trial.depth, activation=trial.activation, dtype=torch.float64)
     ode = NeuralODE(
         lambda state, z: branches.velocity(state, z["inner"], z["outer"]),
         lambda s: {name: path(torch.tensor([s], dtype=torch.float64))[0] for name, path in paths.items()},
@@ -183,7 +181,7 @@ def _ode(trial: DepthTrial, generator: torch.Generator) -> Result:
 
 def _counter_example(trial: DepthTrial) -> Result:
     pairs = trial.depth // 2
-    network = ResidualMLP(1, 1, 1, 1, 2 * pairs, activation="relu", dtype=torch.float64)
+    network = ResidualMLP(1, 1, ResidualBranches(1, 1, 2 * pairs, activation="relu", dtype=torch.float64))
     for parameter in (network.lift, network.project, network.branches.outer):
         parameter.requires_grad_(False)
     signs = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(pairs)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mnemoscope.errors import InputError
-from mnemoscope.networks import ResidualMLP, descend, gradient_flow, polyak_lojasiewicz, smoothness
+from mnemoscope.networks import ResidualBranches, ResidualMLP, descend, gradient_flow, polyak_lojasiewicz, smoothness
 from mnemoscope.networks.residual.descent import mean_square_loss
 from mnemoscope.theory import alternating_limit
 
@@ -14,7 +14,7 @@ from mnemoscope.theory import alternating_limit
 def problem(depth: int = 12, **options: object) -> tuple[ResidualMLP, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(7)
     x, y = torch.randn(2, 6, 4, generator=generator, dtype=torch.float64)
-    return ResidualMLP(4, 4, 4, 8, depth, generator=generator, dtype=torch.float64, **options), x, y
+    return ResidualMLP(4, 4, ResidualBranches(4, 8, depth, generator=generator, dtype=torch.float64, **options)), x, y
 
 
 def test_one_step_is_the_gradient_in_the_papers_scaling() -> None:
@@ -76,7 +76,7 @@ def test_parameters_that_need_no_gradient_stay() -> None:
 
 @pytest.mark.parametrize("pairs", [1, 8, 32])
 def test_the_relu_counter_example_ends_where_its_formula_says(pairs: int) -> None:
-    network = ResidualMLP(1, 1, 1, 1, 2 * pairs, activation="relu", dtype=torch.float64)
+    network = ResidualMLP(1, 1, ResidualBranches(1, 1, 2 * pairs, activation="relu", dtype=torch.float64))
     for parameter in (network.lift, network.project, network.branches.outer):
         parameter.requires_grad_(False)
     with torch.no_grad():

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mnemoscope.errors import InputError
 from mnemoscope.networks import (
     NeuralODE,
+    ResidualBranches,
     ResidualCNN,
     ResidualMLP,
     ResidualNetwork,
@@ -23,7 +24,9 @@ from tests.tolerances import SLOPE
 
 def linear_network(depth: int, generator: torch.Generator) -> tuple[ResidualMLP, Tensor]:
     """The same linear branch in every layer: h_L = (1 + M/L)^L h_0, H(1) = e^M h_0."""
-    network = ResidualMLP(3, 3, 3, 5, depth, activation="identity", generator=generator, dtype=torch.float64)
+    network = ResidualMLP(
+        3, 3, ResidualBranches(3, 5, depth, activation="identity", generator=generator, dtype=torch.float64)
+    )
     V = torch.randn(3, 5, generator=generator, dtype=torch.float64)
     with torch.no_grad():
         network.branches.outer.copy_(V.expand(depth, 3, 5))
@@ -45,7 +48,7 @@ def test_the_ode_of_a_linear_network_is_the_exponential(steps: int | None, gener
 def test_the_path_passes_through_every_layer_at_its_place() -> None:
     """Scalar linear branches commute: H(1) = exp ∫ v(s) ds, and that integral is the layers' mean."""
     v = torch.tensor([0.3, 2.0, -1.0, 0.7], dtype=torch.float64)
-    network = ResidualMLP(1, 1, 1, 1, 4, activation="identity", dtype=torch.float64)
+    network = ResidualMLP(1, 1, ResidualBranches(1, 1, 4, activation="identity", dtype=torch.float64))
     with torch.no_grad():
         network.branches.inner.fill_(1.0)
         network.branches.outer.copy_(v[:, None, None])
@@ -68,7 +71,9 @@ def test_blocks_of_another_library_have_an_ode_too(generator: torch.Generator) -
         def forward(self, h: Tensor, sign: float) -> Tensor:
             return h + sign * self.scale * torch.tanh(h @ self.W.T) @ self.V.T
 
-    network = ResidualMLP(3, 3, 3, 5, 9, activation="tanh", initialization="smooth", generator=generator)
+    network = ResidualMLP(
+        3, 3, ResidualBranches(3, 5, 9, activation="tanh", initialization="smooth", generator=generator)
+    )
     nn.init.normal_(network.branches.outer, generator=generator)
     weights = zip(network.branches.inner.detach(), network.branches.outer.detach(), strict=True)
     blocks = [Block(W / math.sqrt(3), V / math.sqrt(5), 1 / 9) for W, V in weights]
@@ -87,7 +92,7 @@ def test_the_error_falls_like_one_over_the_depth_and_stays_below_its_bound(gener
     inner, outer = (
         SmoothPath(shape, generator=generator, length_scale=0.5, dtype=torch.float64) for shape in ((6, 4), (4, 6))
     )
-    network = ResidualMLP(4, 4, 4, 6, 1, generator=generator, dtype=torch.float64)
+    network = ResidualMLP(4, 4, ResidualBranches(4, 6, 1, generator=generator, dtype=torch.float64))
     ode = NeuralODE(
         lambda h, z: network.branches.velocity(h, z["inner"], z["outer"]),
         lambda s: {name: path(torch.tensor([s]))[0] for name, path in (("inner", inner), ("outer", outer))},
@@ -112,7 +117,7 @@ def test_the_error_falls_like_one_over_the_depth_and_stays_below_its_bound(gener
 
 @pytest.mark.parametrize("depth", [8, 16, 64])
 def test_a_smooth_network_is_the_same_function_at_another_depth(depth: int, generator: torch.Generator) -> None:
-    network = ResidualMLP(4, 4, 4, 8, 16, initialization="smooth", generator=generator)
+    network = ResidualMLP(4, 4, ResidualBranches(4, 8, 16, initialization="smooth", generator=generator))
     s = torch.linspace(0, 1, 16)[:, None, None]
     network.branches.outer.data = torch.cos(3 * s) * torch.randn(4, 8, generator=generator)
     x = torch.randn(20, 4, generator=generator)
@@ -154,7 +159,7 @@ def test_a_convolutional_network_starts_from_its_stem(generator: torch.Generator
 
 
 def test_bad_depths_steps_and_stacks(generator: torch.Generator) -> None:
-    network, x = ResidualMLP(2, 2, 2, 3, 4, generator=generator), torch.ones(1, 2)
+    network, x = ResidualMLP(2, 2, ResidualBranches(2, 3, 4, generator=generator)), torch.ones(1, 2)
     with pytest.raises(InputError, match="depth: must be at least 1, got 0"):
         resample_depth(network, 0, x)
     with pytest.raises(InputError, match="inputs: needs something"):

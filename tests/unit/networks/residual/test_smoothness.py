@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mnemoscope.errors import InputError
-from mnemoscope.networks import ResidualCNN, ResidualMLP, ResidualNetwork, layer_weights, smoothness
+from mnemoscope.networks import ResidualBranches, ResidualCNN, ResidualMLP, ResidualNetwork, layer_weights, smoothness
 from mnemoscope.networks.residual.layers import resample_layers
 from mnemoscope.networks.residual.smoothness import smoothness_of_layers
 
@@ -45,7 +45,7 @@ def test_the_p_value_is_uniform_on_independent_layers() -> None:
     ("initialization", "smooth"), [("tied", True), ("smooth", True), ("iid", False)], ids=lambda part: str(part)
 )
 def test_initialisations_get_their_verdict(initialization: str, smooth: bool, generator: torch.Generator) -> None:
-    network = ResidualMLP(4, 4, 4, 8, 32, initialization=initialization, generator=generator)
+    network = ResidualMLP(4, 4, ResidualBranches(4, 8, 32, initialization=initialization, generator=generator))
     found = smoothness(network)
     assert found.smooth is smooth
     assert found.verdict.startswith("Smooth" if smooth else "Not smooth")
@@ -76,7 +76,7 @@ def test_the_maximum_falls_like_one_over_the_depth() -> None:
     steps = []
     for depth in (50, 400):
         generator = torch.Generator().manual_seed(3)
-        network = ResidualMLP(4, 4, 4, 8, depth, initialization="smooth", generator=generator)
+        network = ResidualMLP(4, 4, ResidualBranches(4, 8, depth, initialization="smooth", generator=generator))
         steps.append(smoothness(network, shuffles=19).maximum)
     assert steps[0] / steps[1] == pytest.approx(8, rel=0.1)
 
@@ -121,7 +121,7 @@ def test_resampled_layers_lie_on_the_line() -> None:
 
 
 def test_what_is_no_stack_is_refused(generator: torch.Generator) -> None:
-    network = ResidualMLP(2, 2, 2, 3, 5, generator=generator)
+    network = ResidualMLP(2, 2, ResidualBranches(2, 3, 5, generator=generator))
     with torch.no_grad():
         network.branches.outer[3, 0, 1] = math.nan
     with pytest.raises(InputError, match="block 3: outer has values that are not finite"):

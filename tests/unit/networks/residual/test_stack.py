@@ -63,7 +63,7 @@ def test_checkpoints_change_neither_values_nor_gradients(generator: torch.Genera
     found = []
     for segment in (None, 1, 6, 100):
         fixed = torch.Generator().manual_seed(1)
-        network = ResidualMLP(5, 5, 5, 8, 20, initialization="iid", segment=segment, generator=fixed)
+        network = ResidualMLP(5, 5, ResidualBranches(5, 8, 20, initialization="iid", segment=segment, generator=fixed))
         nn.init.constant_(network.branches.outer, 0.3)
         output = network(x)
         found.append((output, *torch.autograd.grad(output.square().sum(), list(network.parameters()))))
@@ -76,7 +76,7 @@ def test_checkpoints_keep_few_activations(generator: torch.Generator) -> None:
     """What autograd holds on to between forward and backward: 32 segments' states instead of every layer's."""
     kept = {}
     for segment in (None, 32):
-        network = ResidualMLP(4, 4, 4, 64, 1024, segment=segment, generator=generator)
+        network = ResidualMLP(4, 4, ResidualBranches(4, 64, 1024, segment=segment, generator=generator))
         total = 0
 
         def pack(tensor: Tensor) -> Tensor:
@@ -92,7 +92,9 @@ def test_checkpoints_keep_few_activations(generator: torch.Generator) -> None:
 
 
 def test_the_network_is_the_papers_formula(generator: torch.Generator) -> None:
-    network = ResidualMLP(3, 2, 5, 7, 4, initialization="iid", generator=generator, dtype=torch.float64)
+    network = ResidualMLP(
+        3, 2, ResidualBranches(5, 7, 4, initialization="iid", generator=generator, dtype=torch.float64)
+    )
     branches, x = network.branches, torch.randn(6, 3, generator=generator, dtype=torch.float64)
     start = x @ torch.eye(3, 5, dtype=torch.float64)
     torch.testing.assert_close(network(x), start[:, 3:], msg="at the start F(x) = B A x")
