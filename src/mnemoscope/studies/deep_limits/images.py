@@ -4,7 +4,7 @@ The source trains on CIFAR-10 (32×32×3, L = 256, 16 channels, 180 epochs). Her
 stem halves them again, and channels are fewer. As in the source: 50,000 images, SGD with momentum 0.9, weight decay
 5e-4, batches of 64, a learning rate that starts at 4e-2 and falls to zero as a cosine; in the branches the step is L
 times as long and the decay 1/L as strong, so that both act as in the limit. Steps are far fewer, for part of an epoch.
-Fewer images instead will not do: networks that know a thousand by heart are rough whatever their activation.
+Fewer images instead will not do: networks that knew a thousand by heart were often rough with GELU, too.
 """
 
 from functools import cache
