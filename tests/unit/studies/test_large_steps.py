@@ -21,7 +21,7 @@ from mnemoscope.studies.large_steps.claims import (
     mean_risks,
     rates_rows,
 )
-from mnemoscope.studies.large_steps.generation import NOISINGS, TIMES, noise_draws
+from mnemoscope.studies.large_steps.generation import TIMES, noise_draws
 from mnemoscope.studies.large_steps.laws import LAWS
 from mnemoscope.studies.large_steps.plots import draw_plots
 from mnemoscope.studies.large_steps.trials import Experiment
@@ -29,7 +29,7 @@ from mnemoscope.studies.large_steps.trials import Experiment
 LAW = {"part": "laws", "width": 8, "learning_rate": 0.1, "steps": 60, "time": 0.1, "seed": 0}
 RISK = {"part": "risk", "n_samples": 20, "width": 50, "batch": 10, "seed": [0, 1]}
 STABLE = {"part": "stability", "n_samples": 5, "time": 0.2, "width": 12, "steps": 8, "seed": 0}
-FLAT = {"n_samples": 10, "width": 40, "batch": 20, "seed": 0}
+FLAT = {"part": "generation", "n_samples": 10, "width": 40, "batch": 20, "seed": 0}
 IMAGES = {"part": "images", "data": "digits", "n_samples": 8, "width": 16, "batch": 8, "seed": 0}
 
 
@@ -40,9 +40,8 @@ def table(tmp_path_factory: pytest.TempPathFactory):
     trials += grid(Experiment, **RISK, dim=1, time=[0.05, 0.2], learning_rate=[0.1, 0.5], steps=20)
     trials += grid(Experiment, **RISK, dim=3, time=[0.05], learning_rate=[0.1, 1e6], steps=30)
     trials += grid(Experiment, **STABLE, learning_rate=[0.05, 0.2, 1e30])
-    for part in NOISINGS:
-        trials += grid(Experiment, part=part, **FLAT, dim=2, learning_rate=[0.05, 0.1, 1e6], steps=40)
-    trials += grid(Experiment, part="generation", **FLAT, dim=[2, 4], learning_rate=0.5, steps=20)
+    trials += grid(Experiment, **FLAT, dim=2, learning_rate=[0.05, 0.1, 1e6], steps=40)
+    trials += grid(Experiment, **FLAT, dim=[2, 4], learning_rate=0.5, steps=20)
     trials += grid(Experiment, **IMAGES, network="mlp", optimizer=["sgd", "adam"], learning_rate=1e-3, steps=3)
     trials += grid(Experiment, **IMAGES, network="mlp", learning_rate=1e6, steps=40)
     done = sweep(trials, tmp_path_factory.mktemp("large-steps"))
@@ -54,13 +53,13 @@ def test_divergence_is_a_result_with_its_step(table) -> None:
     """Kept in the store with step and η, its measurements NaN; nothing is dropped and nothing else is NaN."""
     frame = as_frame(table)
     gone = frame[frame.learning_rate >= 1e6]
-    assert set(gone.part) == {"risk", "stability", *NOISINGS, "images"}
+    assert set(gone.part) == {"risk", "stability", "generation", "images"}
     assert (gone.diverged >= 1).all()
     assert gone[["excess_risk", "copies", "mmd_optimal", "stability_ratio"]].isna().to_numpy().all()
     calm = frame[(frame.part != "laws") & (frame.learning_rate < 1e6)]
     assert (calm.diverged == 0).all()
     assert calm[calm.part.isin(["risk", "stability"])].excess_risk.notna().all()
-    assert calm[calm.part.isin([*NOISINGS, "images"])].copies.notna().all()
+    assert calm[calm.part.isin(["generation", "images"])].copies.notna().all()
 
 
 def test_claims_and_figures_come_from_the_table(table) -> None:
@@ -105,7 +104,7 @@ def test_presets_are_batches_that_one_tensor_program_can_hold() -> None:
     quick, paper = study.trials("quick", 0), study.trials("paper", 0)
     for trials in (quick, paper):
         assert sum(trial.part == "laws" for trial in trials) >= 200
-        assert {trial.part for trial in trials} == {"laws", "risk", "stability", *NOISINGS, "images"}
+        assert {trial.part for trial in trials} == {"laws", "risk", "stability", "generation", "images"}
     assert len({trial.key for trial in paper}) == len(paper)
     assert {trial.key for trial in study.trials("paper", 1)}.isdisjoint(trial.key for trial in paper)
     sizes = {trial.part: trial.batch_size for trial in paper if trial.dim == 1}
@@ -116,7 +115,7 @@ def test_claims_survive_an_empty_table(tmp_path: Path) -> None:
     trials = [Experiment(**LAW, n_samples=n, separation=separation) for n, separation in ((3, 2.0), (4, 4.0))]
     done = sweep(trials, tmp_path)
     claims = {claim.name: claim for claim in compute_claims(done.results)}
-    for name in ("sharpness", "irregularity", "crossing", "crossing-code", "dimension", "copies"):
+    for name in ("sharpness", "irregularity", "crossing", "dimension", "copies"):
         assert math.isnan(claims[name].measured)
         assert not claims[name].holds
 
@@ -153,18 +152,14 @@ def test_rows_of_the_figures_are_told_apart() -> None:
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("part", "clock", "power"), [("generation", 1, 1), ("generation-code", 2, -1)])
-def test_noise_is_that_of_the_text_or_of_the_code(
-    part: str, clock: float, power: float, generator: torch.Generator
-) -> None:
+def test_times_are_drawn_with_probability_sigma(generator: torch.Generator) -> None:
     """40,000 draws: the mean time has a standard error of 0.0014."""
-    data = torch.tensor([[1.0, -2.0]])
-    inputs, noise = noise_draws(data, NOISINGS[part], 400, 100, generator)
+    inputs, noise = noise_draws(torch.zeros(3, 2), 400, 100, generator)
+    sigma = np.sqrt(-np.expm1(-2 * TIMES))
     times = inputs[..., 2].double().numpy()
-    weight = (1 - np.exp(-2 * clock * TIMES)) ** (power / 2)
-    assert times.mean() == pytest.approx((weight * TIMES).sum() / weight.sum(), abs=0.007)
-    alpha = torch.from_numpy(np.exp(-clock * times))[..., None]
-    assert float((alpha * data + (1 - alpha**2).sqrt() * noise - inputs[..., :2]).abs().max()) < 1e-5
+    assert times.mean() == pytest.approx((sigma * TIMES).sum() / sigma.sum(), abs=0.007)
+    clean = inputs[..., :2] - torch.from_numpy(np.sqrt(-np.expm1(-2 * times)))[..., None] * noise
+    assert float(clean.abs().max()) < 1e-5
 
 
 def test_bad_specs() -> None:

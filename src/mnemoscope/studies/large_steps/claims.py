@@ -26,7 +26,6 @@ PUBLISHED: dict[
     0.2: {0.01: (0.013,), 0.05: (0.013,), 0.1: (0.020,), 0.5: (0.511, 0.40, 0.62)},
 }
 
-PARTS = ("laws", "risk", "stability", "generation", "generation-code")
 MEASUREMENTS = ["diverged", "excess_risk", "mmd_optimal", "mmd_gaussian", "copies", "null", "excess_low", "excess_high"]
 STABLE = ["stability_ratio", "average_ratio", "irregularity", "sharp_bound", "stable_bound"]
 
@@ -45,12 +44,12 @@ def as_frame(results: xr.Dataset) -> Any:
 def compute_claims(results: xr.Dataset) -> list[Claim]:
     """All claims, in the order of the study's parts."""
     frame = as_frame(results)
-    part = {name: frame[frame.part == name] for name in PARTS}
+    part = {name: frame[frame.part == name] for name in ("laws", "risk", "stability", "generation")}
     return [
         *_law_claims(part["laws"]),
         *_stability_claims(part["stability"]),
         *_risk_claims(part["risk"]),
-        *_generation_claims(part["generation"], part["generation-code"]),
+        *_generation_claims(part["generation"]),
     ]
 
 
@@ -150,25 +149,21 @@ def mean_risks(rows: Any) -> Array:
     return means
 
 
-def _generation_claims(rows: Any, by_code: Any) -> list[Claim]:
+def _generation_claims(rows: Any) -> list[Claim]:
     figure3 = rates_rows(rows)
     dims = mean_distances(dimension_rows(rows), "dim")
     ratios = dims.mmd_gaussian.to_numpy()[1:] / dims.mmd_gaussian.to_numpy()[:-1]
     small, large = (figure3[figure3.learning_rate == eta] for eta in (0.1, 1.0))
     apart = (small.excess_low.to_numpy() - large.excess_high.to_numpy()) if len(small) == len(large) else np.empty(0)
-    crossings = [
-        Claim(
-            name,
-            "The distances MMD² of the samples to those of the optimal score and to the fitted Gaussian cross at an η"
-            f" between 0.1 and 1 (means over seeds, interpolated in log η; noise as in the {source}).",
-            f"{PAPER}, Fig. 3",
-            crossing(mean_distances(networks, "learning_rate")),
-            (0.1, 1.0),
-        )
-        for name, source, networks in (("crossing", "text", figure3), ("crossing-code", "authors' code", by_code))
-    ]
     return [
-        *crossings,
+        Claim(
+            "crossing",
+            "The distances MMD² of the samples to those of the optimal score and to the fitted Gaussian cross at an η"
+            " between 0.1 and 1 (means over seeds, interpolated in log η).",
+            f"{PAPER}, Fig. 3",
+            crossing(mean_distances(figure3, "learning_rate")),
+            (0.1, 1.0),
+        ),
         Claim(
             "dimension",
             f"MMD² to the fitted Gaussian falls with d ({', '.join(f'{d:g}' for d in dims.index)}; largest ratio of"

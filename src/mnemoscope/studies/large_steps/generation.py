@@ -1,18 +1,14 @@
 """A two-layer network with the time as an input, and what it generates (Fig. 3 and 4 of the paper).
 
-The data are n draws of N(0, 4I). The network predicts the noise from (x_t, t), t on a grid of [0.01, 1]. Samples follow
-the backward equation from N(0, I) at t = 1 to t = 0.01. Two distances are unbiased MMD² with the kernel e^{−‖·‖²/2}: to
-samples of the optimal score, which are copies of the data, and to the Gaussian fitted to the data. Copies are counted
-against fresh draws of N(0, 4I).
-
-The paper's text and its authors' code differ in two things: the text has μ = e^{−t} and times with probability ∝ σ(t),
-the code μ = e^{−2t} and ∝ 1/σ(t).
+The data are n draws of N(0, 4I). The network predicts the noise from (x_t, t), t on a grid of [0.01, 1] with
+probability ∝ σ(t) (the paper's text; its code has 1/σ). Samples follow the backward equation from N(0, I) at t = 1 to
+t = 0.01. Two distances are unbiased MMD² with the kernel e^{−‖·‖²/2}: to samples of the optimal score, which are copies
+of the data, and to the Gaussian fitted to the data. Copies are counted against fresh draws of N(0, 4I).
 
 The loss is averaged over dimensions (η/d): with the sum, the published η = 2 diverges within ten steps.
 """
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +19,7 @@ from torch import Tensor
 from mnemoscope.auditing import audit, mmd_squared
 from mnemoscope.data import Dataset, Gaussian
 from mnemoscope.networks.two_layer import TwoLayerBatch
-from mnemoscope.processes import OrnsteinUhlenbeck, Process, Time
+from mnemoscope.processes import OrnsteinUhlenbeck, Time
 from mnemoscope.processes.base import as_time
 from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
@@ -33,7 +29,8 @@ from mnemoscope.training import stochastic_descent
 if TYPE_CHECKING:
     from mnemoscope.studies.large_steps.trials import Experiment
 
-TIMES = np.linspace(0.01, 1.0, 100)
+PROCESS = OrnsteinUhlenbeck(t_min=0.01, t_max=1.0)
+TIMES = np.linspace(PROCESS.t_min, PROCESS.t_max, 100)
 SAMPLES = 1000
 SHOWN = 300
 """Samples kept for the figure, of two-dimensional data."""
@@ -42,37 +39,14 @@ SETS = ("samples", "training data", "fresh draws")
 _SAMPLER_STEPS = 100
 
 
-@dataclass(frozen=True)
-class Noising:
-    """How data are noised and at which times.
-
-    Attributes:
-        clock: c in μ = e^{−ct}.
-        power: of σ, to which the probability of a time is proportional.
-    """
-
-    clock: float
-    power: float
-
-    @property
-    def process(self) -> OrnsteinUhlenbeck:
-        """The process, whose own time is c t."""
-        return OrnsteinUhlenbeck(t_min=self.clock * TIMES[0], t_max=self.clock * TIMES[-1])
-
-
-NOISINGS = {"generation": Noising(clock=1.0, power=1.0), "generation-code": Noising(clock=2.0, power=-1.0)}
-"""Of the paper's text, and of its authors' code."""
-
-
 def result(trial: "Experiment") -> Result:
     """Train, generate, and hold the samples against the optimal score's, the fitted Gaussian and the data."""
-    generator, noising = torch.Generator().manual_seed(trial.seed), NOISINGS[trial.part]
-    process = noising.process
+    generator = torch.Generator().manual_seed(trial.seed)
     data = 2 * torch.randn(trial.n_samples, trial.dim, generator=generator)
     networks = TwoLayerBatch.draw(trial.dim + 1, trial.dim, trial.width, [generator])
     course = stochastic_descent(
         networks,
-        lambda _, n_steps: noise_draws(data, noising, trial.batch, n_steps, generator),
+        lambda _, n_steps: noise_draws(data, trial.batch, n_steps, generator),
         learning_rates=[trial.learning_rate / trial.dim],
         steps=[trial.steps],
     )
@@ -82,11 +56,11 @@ def result(trial: "Experiment") -> Result:
         return found | dict.fromkeys(names, math.nan)
 
     def learned(x: Tensor, t: Time) -> Tensor:
-        times = (as_time(t) / noising.clock).to(x).reshape(-1, 1).expand(len(x), 1)
-        return process.score_from_noise(networks(torch.cat([x, times], dim=1)[None])[0], t)
+        times = as_time(t).to(x).reshape(-1, 1).expand(len(x), 1)
+        return PROCESS.score_from_noise(networks(torch.cat([x, times], dim=1)[None])[0], t)
 
-    samples = _generate(learned, process, trial.dim, generator)
-    optimal = _generate(EmpiricalScore(data, process), process, trial.dim, generator)
+    samples = _generate(learned, trial, generator)
+    optimal = _generate(EmpiricalScore(data, PROCESS), trial, generator)
     gaussian = Gaussian.fit(data.double()).sample(SAMPLES, generator).float()
     fresh = 2 * torch.randn(SAMPLES, trial.dim, generator=generator)
     # All three are on one scale, whatever extremes they happen to reach; the rule does not look at it.
@@ -109,24 +83,23 @@ def result(trial: "Experiment") -> Result:
 
 
 def noise_draws(
-    data: Float[Tensor, "n_samples dim"], noising: Noising, batch: int, n_steps: int, generator: torch.Generator
+    data: Float[Tensor, "n_samples dim"], batch: int, n_steps: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "n_steps batch inputs"], Float[Tensor, "n_steps batch dim"]]:
     """Inputs (x_t, t) and the noise in them, for so many steps."""
-    grid, process = torch.from_numpy(TIMES), noising.process
-    likely = process.sigma(noising.clock * grid) ** noising.power
-    at = torch.multinomial(likely, n_steps * batch, replacement=True, generator=generator)
+    grid = torch.from_numpy(TIMES)
+    at = torch.multinomial(PROCESS.sigma(grid), n_steps * batch, replacement=True, generator=generator)
     which = torch.randint(len(data), (n_steps * batch,), generator=generator)
     noise = torch.randn(n_steps * batch, data.shape[1], generator=generator)
-    noised = process.perturb(data[which], noising.clock * grid[at], noise)
+    noised = PROCESS.perturb(data[which], grid[at], noise)
     inputs = torch.cat([noised, grid[at, None].float()], dim=1)
     return inputs.reshape(n_steps, batch, -1), noise.reshape(n_steps, batch, -1)
 
 
-def _generate(score: ScoreFunction, process: Process, dim: int, generator: torch.Generator) -> Tensor:
-    initial = torch.randn(SAMPLES, dim, generator=generator)
+def _generate(score: ScoreFunction, trial: "Experiment", generator: torch.Generator) -> Tensor:
+    initial = torch.randn(SAMPLES, trial.dim, generator=generator)
     return sample(
         score,
-        process,
+        PROCESS,
         SAMPLES,
         generator=generator,
         solver="sde",

@@ -65,8 +65,7 @@ def draw_plots(results: xr.Dataset) -> list[Plot]:
         add("sharpness", _sharpness, table["stability"], SHARPNESS)
         add("irregularity", _irregularity, part["stability"], IRREGULARITY)
     if "generation" in part:
-        by_code = part.get("generation-code", frame[:0])
-        add("distances", lambda figure, rows: _distances(figure, rows, by_code), part["generation"], DISTANCES)
+        add("distances", _distances, part["generation"], DISTANCES)
         add("copies", _copies, rates_rows(part["generation"]), COPIES)
         add("samples", _samples, table["generation"], SAMPLES_CAPTION)
     if "images" in part:
@@ -156,22 +155,20 @@ def _irregularity(figure: Figure, rows: Any) -> None:
     axes.legend()
 
 
-def _distances(figure: Figure, rows: Any, by_code: Any) -> None:
-    figure.set_size_inches(13.0, 4.0)
-    panels = figure.subplots(1, 3)
+def _distances(figure: Figure, rows: Any) -> None:
+    figure.set_size_inches(9.0, 4.0)
+    panels = figure.subplots(1, 2)
     lines = (("o", "mmd_optimal", "to the optimal score's"), ("s", "mmd_gaussian", "to the Gaussian"))
-    found, by = (rates_rows(rows), by_code, dimension_rows(rows)), ("learning_rate", "learning_rate", "dim")
-    for axes, networks, x in zip(panels, found, by, strict=True):
+    for axes, found, x in zip(panels, (rates_rows(rows), dimension_rows(rows)), ("learning_rate", "dim"), strict=True):
         for marker, name, label in lines:
-            mean = mean_distances(networks, x)[name].dropna()
+            mean = mean_distances(found, x)[name].dropna()
             (line,) = axes.plot(mean.index, mean, label=label)
-            axes.plot(networks[x], networks[name], marker, color=line.get_color(), markersize=4)
-        axes.set(xscale="log", xlabel="η", ylabel="MMD²", ylim=(0, 1.3 * axes.get_ylim()[1]))  # room for the legend
-        _ticks(axes, networks[x])
+            axes.plot(found[x], found[name], marker, color=line.get_color(), markersize=4)
+        axes.set(xscale="log", ylabel="MMD²", ylim=(0, 1.3 * axes.get_ylim()[1]))  # room for the legend
+        _ticks(axes, found[x])
         axes.legend()
-    panels[0].set_title("d = 2, noise of the text")
-    panels[1].set_title("d = 2, noise of the authors' code")
-    panels[2].set(xlabel="d", title=_steps(found[2]))
+    panels[0].set(xlabel="η", title="d = 2")
+    panels[1].set(xlabel="d", title=_steps(dimension_rows(rows)))
 
 
 def _steps(rows: Any) -> str:

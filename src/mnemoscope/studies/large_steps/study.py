@@ -79,18 +79,15 @@ def _risk(dim: int, runs: dict[float, int], seeds: Seeds) -> list[Experiment]:
 
 def _generation(quick: bool, seeds: Seeds) -> list[Experiment]:
     """Fig. 3, and Fig. 4 at a step that the dimensions share: that of two dimensions stands in both."""
-    fields = {"n_samples": 10, "width": 1000, "seed": seeds(1 if quick else 3)}
+    fields = {"part": "generation", "n_samples": 10, "width": 1000, "seed": seeds(1 if quick else 3)}
     steps = {1.0: 10_000, 0.1: 30_000} if quick else {2.0: 20_000, 1.0: 20_000, 0.1: 30_000}
-    batch = 250 if quick else 5000
     trials = [
         trial
-        for part in ("generation", "generation-code")
         for eta, number in steps.items()
-        for trial in grid(Experiment, part=part, **fields, batch=batch, dim=2, learning_rate=eta, steps=number)
+        for trial in grid(Experiment, **fields, batch=250 if quick else 5000, dim=2, learning_rate=eta, steps=number)
     ]
-    fields |= {"batch": 250, "dim": [2, 10, 50] if quick else [2, 5, 10, 20, 50, 100]}
-    steps_4 = 1_500 if quick else 50_000
-    return trials + grid(Experiment, part="generation", **fields, learning_rate=0.5, steps=steps_4)
+    dims = [2, 10, 50] if quick else [2, 5, 10, 20, 50, 100]
+    return trials + grid(Experiment, **fields, batch=250, dim=dims, learning_rate=0.5, steps=1_500 if quick else 50_000)
 
 
 def _images(quick: bool, seeds: Seeds) -> list[Experiment]:

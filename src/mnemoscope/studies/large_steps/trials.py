@@ -1,11 +1,10 @@
 """The trial: one configuration or one trained network. What is done with it is a module for each part.
 
-    laws             the theorems on data of a given separation and on networks of low and of any risk
-    risk             a network trained by SGD to the score at one time: its excess risk (Fig. 1 and 2 of the paper)
-    stability        a network trained by exact full-batch descent: sharpness, irregularity, the bounds
-    generation       a network with the time as an input, trained by SGD: samples, distances, copies (Fig. 3 and 4)
-    generation-code  the same with the noise of the authors' code
-    images           a network trained on real images by SGD or Adam; copies among its samples
+    laws         the theorems on data of a given separation and on networks of low and of any risk
+    risk         a network trained by SGD to the score at one time: its excess risk (Fig. 1 and 2 of the paper)
+    stability    a network trained by exact full-batch descent: sharpness, irregularity, the bounds
+    generation   a network with the time as an input, trained by SGD; samples, their distances, copies (Fig. 3 and 4)
+    images       a network trained on real images by SGD or Adam; copies among its samples
 
 A network that diverges is a result like any other: ``diverged`` holds the step (0 for none), its measurements are NaN.
 """
@@ -17,7 +16,7 @@ from pydantic import Field
 
 from mnemoscope.runs import Result, Trial
 
-Part: TypeAlias = Literal["laws", "risk", "stability", "generation", "generation-code", "images"]
+Part: TypeAlias = Literal["laws", "risk", "stability", "generation", "images"]
 
 
 class Experiment(Trial, frozen=True):
@@ -63,10 +62,5 @@ class Experiment(Trial, frozen=True):
             return descents.risk_results(trials)
         if trial.part == "stability":
             return descents.stability_results(trials)
-        run = {
-            "laws": laws.result,
-            "generation": generation.result,
-            "generation-code": generation.result,
-            "images": images.result,
-        }[trial.part]
+        run = {"laws": laws.result, "generation": generation.result, "images": images.result}[trial.part]
         return [run(trial) for trial in trials]
