@@ -64,7 +64,7 @@ class DeepLimits(Study):
 
 def _images(part: str, quick: bool, seed: int) -> list[DepthTrial]:
     activations = ["gelu", "relu"] if quick else ["gelu", "relu", "identity"]
-    fields = {"part": part, "depth": 32 if quick else 256, "activation": activations}
+    fields = {"part": part, "depth": 64 if quick else 256, "activation": activations}
     budget = {"n_samples": 50_000, "steps": 480}
     # Layers that start independent stay so: one run shows it.
     runs = {"tied": 1 if quick else 3, "iid": 1}
