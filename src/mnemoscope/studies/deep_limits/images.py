@@ -38,7 +38,7 @@ def train_images(
     steps: int,
     generator: torch.Generator,
 ) -> Result:
-    """Accuracy in percent, and the smoothness of the trained convolutions.
+    """Accuracy in percent, on up to 2,000 images each, and the smoothness of the trained convolutions.
 
     Raises:
         InputError: the loss is not finite.
