@@ -63,18 +63,16 @@ class DeepLimits(Study):
 
 
 def _images(part: str, quick: bool, seed: int) -> list[DepthTrial]:
-    activations = ["gelu", "relu"] if quick else ["gelu", "relu", "identity"]
-    fields = {"part": part, "depth": 64 if quick else 256, "activation": activations}
-    budget = {"n_samples": 50_000, "steps": 480}
+    fields = {
+        "part": part,
+        "depth": 64 if quick else 256,
+        "activation": ["gelu", "relu"] if quick else ["gelu", "relu", "identity"],
+        "n_samples": 50_000,
+        "steps": 480,
+    }
+    tied = grid(DepthTrial, **fields, initialization="tied", seed=range(seed, seed + (1 if quick else 3)))
     # Layers that start independent stay so: one run shows it.
-    runs = {"tied": 1 if quick else 3, "iid": 1}
-    return [
-        trial
-        for initialization, number in runs.items()
-        for trial in grid(
-            DepthTrial, **fields, **budget, initialization=initialization, seed=range(seed, seed + number)
-        )
-    ]
+    return tied + grid(DepthTrial, **fields, initialization="iid", seed=seed)
 
 
 def _scores(quick: bool, seed: int) -> list[DepthTrial]:
