@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("core", "scores", "theory", "runs", "large_steps", "deep_limits")
+MODULES = ("core", "scores", "theory", "sweeps", "large_steps", "deep_limits")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import row, seconds
-from mnemoscope.networks import ResidualBranches, ResidualMLP, descend, residual_stack
+from mnemoscope.residual import ResidualBranches, ResidualMLP, descend, residual_stack
 
 SAMPLES, DIM, WIDTH = 100, 16, 32
 

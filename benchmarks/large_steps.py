@@ -14,10 +14,9 @@ Two promises:
 import torch
 
 from benchmarks.timing import row, seconds, seconds_in_turn
-from mnemoscope.networks.two_layer import TwoLayerBatch
+from mnemoscope.mean_field import TwoLayerBatch, denoising_draws, stochastic_descent
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.theory.large_steps import Neurons, NoisedPoints, relu_risk, relu_risk_gradient, risk
-from mnemoscope.training import denoising_draws, stochastic_descent
 
 RATES = [0.5, 0.1, 0.05, 0.01]
 RUNS, STEPS, WIDTH, BATCH, LARGE_BATCH, TIME = 8, 200, 1000, 50, 5000, 0.05
@@ -94,7 +93,7 @@ def quadrature_rows() -> list[dict[str, object]]:
     points = NoisedPoints.at_time(torch.randn(20, generator=generator).sort().values, PROCESS, TIME)
     draw = TwoLayerBatch.draw(1, 1, WIDTH, [generator], dtype=torch.float64)
     draw.bias.normal_(generator=generator)
-    neurons = Neurons(*(weights[0] for weights in draw.neurons()))
+    neurons = Neurons(*(weights[0] for weights in draw.scalar_weights()))
 
     def sampled() -> tuple[torch.Tensor, torch.Tensor]:
         """Losses of independent draws, and their gradients in the outer weights."""

@@ -18,11 +18,11 @@ import torch
 from tests.unit.theory import reference
 
 from benchmarks.timing import row, seconds
-from mnemoscope.networks.closed_form import GradientFlow, collect_moments, gradient_descent
-from mnemoscope.networks.random_features import RandomFeatureScore
 from mnemoscope.processes import OrnsteinUhlenbeck
+from mnemoscope.random_features.closed_form import GradientFlow, collect_moments, gradient_descent
+from mnemoscope.random_features.score import RandomFeatureScore
 from mnemoscope.theory import phase_diagram
-from mnemoscope.theory.points import make_points
+from mnemoscope.theory.grid import make_grid
 from mnemoscope.theory.solver import solve
 
 GRID = np.geomspace(0.5, 100, 100)
@@ -35,7 +35,7 @@ def diagram_rows() -> list[dict[str, object]]:
     def diagram() -> object:
         return phase_diagram(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, ridge=RIDGE)
 
-    points = make_points(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, activation="relu", spectrum=None)
+    points = make_grid(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, activation="relu", spectrum=None)
     ridge = np.full(len(GRID) ** 2 * len(DRAWS), RIDGE)
     residual = float(abs(solve(points.ensemble, ridge).residual).max())
     took = seconds(diagram)

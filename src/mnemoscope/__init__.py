@@ -10,13 +10,14 @@ from mnemoscope._version import __version__
 from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Report, audit
 from mnemoscope.data import Dataset, Gaussian, GaussianMixture, LinearManifold, load
 from mnemoscope.errors import ConvergenceError, InputError, MnemoscopeError, OutputError
+from mnemoscope.monitoring import MemorizationMonitor
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
 from mnemoscope.sampling import sample
 from mnemoscope.scores import EmpiricalBayesScore, EmpiricalScore, LawScore, Score, TikhonovScore
 from mnemoscope.theory import learning_curve, phase_diagram, predict, spectral_density, training_curve
-from mnemoscope.training import MemorizationMonitor, TrainingSpec, fit, load_run, train_run
+from mnemoscope.training import TrainingSpec, fit, load_run, train_run
 
 __all__ = [
     "EDM",

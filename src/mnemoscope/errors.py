@@ -17,6 +17,17 @@ class OutputError(MnemoscopeError, OSError):
     """A result that cannot be written where it was asked for."""
 
 
+class MissingExtraError(MnemoscopeError, ImportError):
+    """An optional dependency that is not installed; the message is the command that installs it."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"{module} is not installed: pip install 'mnemoscope[{extra}]'")
+        self.module, self.extra = module, extra
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        return type(self), (self.module, self.extra)
+
+
 class ConvergenceError(MnemoscopeError, ArithmeticError):
     """An iteration that did not reach its tolerance; the message says where."""
 

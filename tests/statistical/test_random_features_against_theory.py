@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from mnemoscope.networks.closed_form import GradientFlow, Moments, collect_moments, ridge_readout
-from mnemoscope.networks.random_features import RandomFeatureScore
 from mnemoscope.processes import OrnsteinUhlenbeck
+from mnemoscope.random_features.closed_form import GradientFlow, Moments, collect_moments, ridge_readout
+from mnemoscope.random_features.score import RandomFeatureScore
 from mnemoscope.theory import data_spectrum, feature_spectrum, learning_curve, training_curve
 
 pytestmark = pytest.mark.statistical

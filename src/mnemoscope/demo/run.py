@@ -20,12 +20,13 @@ import torch
 from mnemoscope._version import __version__
 from mnemoscope.auditing import Report, audit
 from mnemoscope.data import Dataset, from_model, load_digits
+from mnemoscope.monitoring import MemorizationMonitor, MonitorRecord
 from mnemoscope.networks import NetworkSpec, build_network
 from mnemoscope.output import new_output_folder, write_json, write_text
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.sampling import sample
 from mnemoscope.scores import EmpiricalScore, Score
-from mnemoscope.training import MemorizationMonitor, MonitorRecord, TrainingSpec, fit
+from mnemoscope.training import TrainingSpec, fit
 
 _PROCESS = OrnsteinUhlenbeck(t_min=1e-3, t_max=2.5)
 """σ/α runs from 0.045 to 12: below, digits of 17 grey values have no structure left; above, they have no signal."""

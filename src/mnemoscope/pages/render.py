@@ -1,15 +1,27 @@
 """Jinja templates with autoescape. A room keeps its own templates in ``templates/`` beside its code."""
 
+from collections.abc import Callable
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined, select_autoescape
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, TemplateNotFound, select_autoescape
+
+
+class _Rooms(BaseLoader):
+    """``room/name`` is the template ``name`` of the room ``room``: this room knows no other by name."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        room, _, name = template.partition("/")
+        try:
+            loader = PackageLoader(f"mnemoscope.{room}")
+        except (ImportError, ValueError):  # no such package, or one without templates
+            raise TemplateNotFound(template) from None
+        return loader.get_source(environment, name)
 
 
 def environment() -> Environment:
-    """The template environment: ``pages/base.html.j2``, ``auditing/…`` and so on, one prefix for each room."""
-    rooms = {room: PackageLoader(f"mnemoscope.{room}") for room in ("pages", "auditing", "demo", "studies")}
+    """The template environment: ``pages/base.html.j2`` is the template ``base.html.j2`` of the room ``pages``."""
     environment = Environment(
-        loader=PrefixLoader(rooms),
+        loader=_Rooms(),
         autoescape=select_autoescape(("html.j2",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -19,9 +19,9 @@ from mnemoscope.data.arrays import ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
 from mnemoscope.scores.base import Score
-from mnemoscope.scores.points import WeightedPoints
 from mnemoscope.scores.posterior import Posterior, logits, posterior
 from mnemoscope.scores.single_precision import FEW, single_precision_posterior
+from mnemoscope.scores.training_points import WeightedPoints
 
 
 class EmpiricalScore(Score):

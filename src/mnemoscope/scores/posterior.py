@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mnemoscope.scores.points import WeightedPoints
+from mnemoscope.scores.training_points import WeightedPoints
 
 _QUERY_BLOCK = 1024
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from mnemoscope.neighbours.rounding import UNIT, gamma
-from mnemoscope.scores.points import WeightedPoints
 from mnemoscope.scores.posterior import Posterior, posterior
+from mnemoscope.scores.training_points import WeightedPoints
 
 TRUNCATED_MASS = 1e-12
 """Bound on the posterior mass of the points that are left out."""

@@ -14,9 +14,9 @@ from typing import Any
 from mnemoscope.errors import InputError
 from mnemoscope.output import output_folder, write_json, write_text
 from mnemoscope.pages import render
-from mnemoscope.runs import Failure, Store, Trial, check_trials, sweep
 from mnemoscope.studies.figures import THEMES, file_stem, save_plots
 from mnemoscope.studies.study import PRESETS, Claim, Plot, Preset, Study
+from mnemoscope.sweeps import Failure, Store, Trial, check_trials, sweep
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def run_study(
     """Compute what is missing of a study in the directory ``out`` and write its report there.
 
     Raises:
-        InputError: an unknown preset, or what ``mnemoscope.runs.sweep`` refuses.
+        InputError: an unknown preset, or what ``mnemoscope.sweeps.sweep`` refuses.
         OutputError: ``out`` cannot be written.
     """
     if preset not in PRESETS:

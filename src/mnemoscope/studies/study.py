@@ -14,7 +14,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
-from mnemoscope.runs import Trial
+from mnemoscope.sweeps import Trial
 
 Preset: TypeAlias = Literal["quick", "paper"]
 PRESETS: tuple[Preset, ...] = ("quick", "paper")

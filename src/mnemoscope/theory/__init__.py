@@ -8,6 +8,7 @@ prediction and experiment meet in studies and tests alone.
 """
 
 from mnemoscope.theory.activations import Activation, activation_names
+from mnemoscope.theory.data_spectrum import data_spectrum
 from mnemoscope.theory.depth import (
     Rate,
     alternating_limit,
@@ -17,11 +18,10 @@ from mnemoscope.theory.depth import (
     power_law,
 )
 from mnemoscope.theory.early_stopping import early_stopping
+from mnemoscope.theory.feature_spectrum import FeatureSpectrum, feature_spectrum, spectral_density
 from mnemoscope.theory.learning_curves import learning_curve
 from mnemoscope.theory.phases import memorization_share, phase_diagram
 from mnemoscope.theory.prediction import Losses, Prediction, predict
-from mnemoscope.theory.spectra import FeatureSpectrum, feature_spectrum, spectral_density
-from mnemoscope.theory.spectrum import data_spectrum
 from mnemoscope.theory.training_time import training_curve
 
 __all__ = [

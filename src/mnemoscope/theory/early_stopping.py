@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 
 from mnemoscope.theory.activations import ActivationLike, Array
 from mnemoscope.theory.fixed_point import Ensemble
+from mnemoscope.theory.grid import Values, as_positive, make_grid
 from mnemoscope.theory.learning_curves import label_losses
-from mnemoscope.theory.points import Values, as_positive, make_points
 from mnemoscope.theory.training_time import losses_in_time
 
 _SCAN = 80  # training times of the scan that brackets the minimum
@@ -49,7 +49,7 @@ def early_stopping(
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
-    points = make_points(
+    points = make_grid(
         psi_n=psi_n,
         psi_p=psi_p,
         noise_draws=noise_draws,

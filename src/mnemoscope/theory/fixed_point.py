@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from mnemoscope.theory.activations import Array
-from mnemoscope.theory.spectrum import Spectrum
+from mnemoscope.theory.data_spectrum import Spectrum
 
 _BLOCK = 2**20  # eigenvalues times points held at once where all points are evaluated
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from mnemoscope.theory.activations import ActivationLike, Array, activation_label
 from mnemoscope.theory.fixed_point import Ensemble
-from mnemoscope.theory.points import Points, Values, as_positive, make_points
+from mnemoscope.theory.grid import Grid, Values, as_positive, make_grid
 from mnemoscope.theory.solver import solve
 
 
@@ -59,7 +59,7 @@ def learning_curve(
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
-    points = make_points(
+    points = make_grid(
         psi_n=psi_n,
         psi_p=psi_p,
         noise_draws=noise_draws,
@@ -79,7 +79,7 @@ def losses(ensemble: Ensemble, ridge: Array) -> tuple[Array, Array]:
     return test, train
 
 
-def label_losses(points: Points, test: Array, train: Array, activation: ActivationLike) -> xr.Dataset:
+def label_losses(points: Grid, test: Array, train: Array, activation: ActivationLike) -> xr.Dataset:
     """The four losses as a Dataset."""
     meaning = {
         "test_loss": ("denoising loss per dimension on fresh samples", test),

@@ -24,8 +24,8 @@ from scipy.optimize import elementwise
 
 from mnemoscope.errors import ConvergenceError, InputError
 from mnemoscope.theory.activations import ActivationLike, Array
+from mnemoscope.theory.grid import Grid, Values, as_positive, make_grid
 from mnemoscope.theory.learning_curves import learning_curve, losses
-from mnemoscope.theory.points import Points, Values, as_positive, make_points
 
 
 def phase_diagram(
@@ -72,7 +72,7 @@ def phase_diagram(
         spectrum=spectrum,
     )
     share = memorization_share(curves.test_loss, curves.train_loss, curves.bayes_loss)
-    points = make_points(
+    points = make_grid(
         psi_n=psi_n,
         psi_p=1.0,
         noise_draws=noise_draws,
@@ -95,7 +95,7 @@ def memorization_share(test: Any, train: Any, bayes: Any) -> Any:
     return excess / (excess + train)
 
 
-def _first_crossing(points: Points, features: Array, share: Array) -> Array:
+def _first_crossing(points: Grid, features: Array, share: Array) -> Array:
     """The smallest ψ_p at which each column of ``share``, shape ``(features, points)``, passes 1/2."""
     crosses = (share[:-1] < 0.5) & (share[1:] >= 0.5)
     boundary = np.full(crosses.shape[1], np.nan)

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory.activations import ActivationLike, activation_label
+from mnemoscope.theory.data_spectrum import data_spectrum
 from mnemoscope.theory.learning_curves import learning_curve
 from mnemoscope.theory.phases import memorization_share
-from mnemoscope.theory.spectrum import data_spectrum
 
 REAL_IMAGE_ACCURACY = (
     "The theory takes the data to be Gaussian: on Fashion-MNIST (14×14 pixels) its test loss was within 6 %"

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike
 
 from mnemoscope.theory.activations import ActivationLike, Array
 from mnemoscope.theory.fixed_point import Ensemble, State
+from mnemoscope.theory.grid import Values, as_positive, make_grid
 from mnemoscope.theory.learning_curves import label_losses
-from mnemoscope.theory.points import Values, as_positive, make_points
 from mnemoscope.theory.solver import solve
 from mnemoscope.theory.two_resolvents import two_resolvents
 
@@ -62,7 +62,7 @@ def training_curve(
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
-    points = make_points(
+    points = make_grid(
         psi_n=psi_n,
         psi_p=psi_p,
         noise_draws=noise_draws,

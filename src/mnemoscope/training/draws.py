@@ -14,7 +14,7 @@ from mnemoscope.processes import Process
 from mnemoscope.training.spec import TrainingSpec
 
 
-class Draw(NamedTuple):
+class Batch(NamedTuple):
     """One batch: clean items, their times and their noise."""
 
     x0: Tensor
@@ -39,15 +39,15 @@ class Draws:
             shape = (len(data), int(spec.noise_draws))
             self.table = self._times(shape), self._noise((*shape, *data.shape[1:]))
 
-    def batch(self) -> Draw:
+    def batch(self) -> Batch:
         """The next batch, from the generator's present state."""
         size = (self.spec.batch_size,)
         sample = torch.randint(len(self.data), size, generator=self.generator)
         if self.table is None:
-            return Draw(self.data[sample], self._times(size), self._noise((*size, *self.data.shape[1:])))
+            return Batch(self.data[sample], self._times(size), self._noise((*size, *self.data.shape[1:])))
         times, noise = self.table
         draw = torch.randint(times.shape[1], size, generator=self.generator)
-        return Draw(self.data[sample], times[sample, draw], noise[sample, draw])
+        return Batch(self.data[sample], times[sample, draw], noise[sample, draw])
 
     def _noise(self, shape: tuple[int, ...]) -> Tensor:
         return torch.randn(shape, generator=self.generator, dtype=self.data.dtype)

@@ -10,9 +10,9 @@ import typer
 import xarray as xr
 
 from mnemoscope import cli
-from mnemoscope.runs import Store, sweep
 from mnemoscope.studies import STUDIES
 from mnemoscope.studies.commands import app
+from mnemoscope.sweeps import Store, sweep
 
 from . import toy_study
 

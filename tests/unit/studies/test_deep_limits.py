@@ -9,13 +9,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
-from mnemoscope.runs.table import tabulate
-from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
 from mnemoscope.studies.deep_limits import scores
 from mnemoscope.studies.deep_limits.claims import LEAST_STEPS, compute_claims
 from mnemoscope.studies.deep_limits.network_claims import copies_at_equal_loss
 from mnemoscope.studies.deep_limits.trials import DepthTrial
+from mnemoscope.sweeps.table import tabulate
+from mnemoscope.sweeps.trial import check_result
 from mnemoscope.theory import alternating_limit
 
 pytestmark = pytest.mark.usefixtures("no_installed_images")

@@ -10,7 +10,6 @@ import torch
 from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
-from mnemoscope.runs import grid, sweep
 from mnemoscope.studies import load_study
 from mnemoscope.studies.large_steps.claims import (
     as_frame,
@@ -25,6 +24,7 @@ from mnemoscope.studies.large_steps.generation import TIMES, noise_draws
 from mnemoscope.studies.large_steps.laws import LAWS
 from mnemoscope.studies.large_steps.plots import draw_plots
 from mnemoscope.studies.large_steps.trials import Experiment
+from mnemoscope.sweeps import grid, sweep
 
 LAW = {"part": "laws", "width": 8, "learning_rate": 0.1, "steps": 60, "time": 0.1, "seed": 0}
 RISK = {"part": "risk", "n_samples": 20, "width": 50, "batch": 10, "seed": [0, 1]}

@@ -11,11 +11,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
-from mnemoscope.runs.table import tabulate
-from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import STUDIES, Claim, load_study
 from mnemoscope.studies.random_features import claims, trials
 from mnemoscope.studies.random_features.trials import Experiment
+from mnemoscope.sweeps.table import tabulate
+from mnemoscope.sweeps.trial import check_result
 
 pytestmark = pytest.mark.usefixtures("no_installed_images")
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from mnemoscope.auditing import Rate, difference_interval
 from mnemoscope.errors import InputError
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.runs.table import tabulate
-from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import Claim, load_study
 from mnemoscope.studies.random_features import trials, unet
 from mnemoscope.studies.random_features.trials import SAMPLES, Experiment
 from mnemoscope.studies.random_features.unet_results import unet_claims
+from mnemoscope.sweeps.table import tabulate
+from mnemoscope.sweeps.trial import check_result
 
 TINY: dict[str, Any] = {
     "part": "unet",

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mnemoscope.runs.table import tabulate
-from mnemoscope.runs.trial import check_result
 from mnemoscope.studies import Claim, load_study
 from mnemoscope.studies.regularization import claims, closed_form, study
 from mnemoscope.studies.regularization.images import NOISE_LEVELS
 from mnemoscope.studies.regularization.trials import Experiment
+from mnemoscope.sweeps.table import tabulate
+from mnemoscope.sweeps.trial import check_result
 
 pytestmark = pytest.mark.usefixtures("no_installed_images")
 

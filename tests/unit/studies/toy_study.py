@@ -8,8 +8,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from mnemoscope.runs import Result, Trial, grid
 from mnemoscope.studies import Claim, Plot, Preset, Study
+from mnemoscope.sweeps import Result, Trial, grid
 
 
 class Mean(Trial):

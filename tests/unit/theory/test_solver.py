@@ -6,7 +6,7 @@ from tests.unit.theory import reference
 
 from mnemoscope.errors import ConvergenceError
 from mnemoscope.theory import solver
-from mnemoscope.theory.points import make_points
+from mnemoscope.theory.grid import make_grid
 
 POINTS = [  # psi_n, psi_p, noise_draws, time, spectrum
     (4, 2, 1, 0.1, (1.0,)),
@@ -20,7 +20,7 @@ POINTS = [  # psi_n, psi_p, noise_draws, time, spectrum
 
 def both(psi_n, psi_p, noise_draws, time, spectrum, activation="tanh"):
     """The fast ensemble and the slow point of one setting."""
-    ensemble = make_points(
+    ensemble = make_grid(
         psi_n=psi_n,
         psi_p=psi_p,
         noise_draws=noise_draws,
@@ -77,7 +77,7 @@ def test_derivative_in_ridge_agrees_with_the_complex_step():
 
 
 def test_chunks_do_not_change_the_result(monkeypatch):
-    grid = make_points(
+    grid = make_grid(
         psi_n=np.geomspace(0.1, 50, 23),
         psi_p=np.geomspace(0.1, 50, 11),
         noise_draws=[1, 3, math.inf],
@@ -94,7 +94,7 @@ def test_chunks_do_not_change_the_result(monkeypatch):
 def test_hard_points_all_converge():
     """Ridges of 1e-10, thresholds p = n m met exactly, and ψ over six decades."""
     psi = np.geomspace(1e-3, 1e3, 13)
-    grid = make_points(
+    grid = make_grid(
         psi_n=psi,
         psi_p=psi,
         noise_draws=[1, 10, math.inf],

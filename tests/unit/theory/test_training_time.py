@@ -7,7 +7,7 @@ from tests.unit.theory import reference
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory import early_stopping, learning_curve, training_curve
-from mnemoscope.theory.points import make_points
+from mnemoscope.theory.grid import make_grid
 from mnemoscope.theory.solver import solve
 from mnemoscope.theory.training_time import inverse_laplace
 from mnemoscope.theory.two_resolvents import two_resolvents
@@ -16,7 +16,7 @@ SPECTRUM = [0.1, 0.4, 0.4, 1.0, 3.1]
 
 
 def ensemble_of(psi_n, psi_p, noise_draws, time, spectrum=None):
-    return make_points(
+    return make_grid(
         psi_n=psi_n, psi_p=psi_p, noise_draws=noise_draws, time=time, activation="tanh", spectrum=spectrum
     ).ensemble
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mnemoscope.errors import ConvergenceError, InputError
+from mnemoscope.mean_field import TwoLayerBatch
 from mnemoscope.networks import NetworkSpec, build_network, network_names
-from mnemoscope.networks.two_layer import TwoLayerBatch
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.theory.large_steps import Neurons, NoisedPoints, relu_risk
 from mnemoscope.training import denoising_loss, hessian_product, sharpness, stability_ratio
@@ -31,7 +31,9 @@ def test_a_quadratic_has_the_eigenvalue_it_was_given(size: int) -> None:
 
 def test_lanczos_finds_what_eigvalsh_finds_on_the_exact_risk() -> None:
     points = NoisedPoints(torch.linspace(-1, 1, 6), 0.9, 0.3)
-    neurons = TwoLayerBatch.draw(1, 1, 20, [torch.Generator().manual_seed(3)], dtype=torch.float64).neurons()
+    neurons = Neurons(
+        *TwoLayerBatch.draw(1, 1, 20, [torch.Generator().manual_seed(3)], dtype=torch.float64).scalar_weights()
+    )
     inner, bias, outer = (weights[0] for weights in neurons)
 
     def risk(p: dict[str, torch.Tensor]) -> torch.Tensor:

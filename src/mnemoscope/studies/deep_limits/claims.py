@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 
 from mnemoscope.errors import InputError
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.deep_limits.network_claims import NEW, PAPER, image_claims, score_claims
 from mnemoscope.studies.deep_limits.trials import RATIO
 from mnemoscope.studies.study import Claim
+from mnemoscope.sweeps.trial import Array
 from mnemoscope.theory import exponential_rate, power_law
 
 LEAST_STEPS = 80_000

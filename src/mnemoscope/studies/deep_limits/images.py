@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from mnemoscope.data.files import load_idx
 from mnemoscope.errors import InputError
-from mnemoscope.networks import ResidualCNN, smoothness
-from mnemoscope.runs import Result
+from mnemoscope.residual import ResidualCNN, smoothness
 from mnemoscope.studies.images import FASHION_MNIST, average_pixels, load_cifar_10
+from mnemoscope.sweeps import Result
 
 N_TEST, BATCH, CHANNELS, CLASSES = 2000, 64, 8, 10
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 4e-2, 0.9, 5e-4

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from mnemoscope.data import Dataset, load_digits
+from mnemoscope.monitoring import MemorizationMonitor
 from mnemoscope.networks import NetworkScore, ResidualNetwork
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.runs import Result
-from mnemoscope.training import MemorizationMonitor, TrainingSpec, fit
+from mnemoscope.sweeps import Result
+from mnemoscope.training import TrainingSpec, fit
 from mnemoscope.training.draws import Draws
 from mnemoscope.training.fit import denoising_loss
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from mnemoscope.runs import Trial, grid
 from mnemoscope.studies.deep_limits.claims import compute_claims
 from mnemoscope.studies.deep_limits.plots import draw_plots
 from mnemoscope.studies.deep_limits.trials import DepthTrial
 from mnemoscope.studies.images import has_cifar_10, image_names
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
+from mnemoscope.sweeps import Trial, grid
 
 DEPTHS = {"quick": [32, 64, 128, 512], "paper": [32, 64, 128, 256, 512, 2048, 16384]}
 DEPTH_STEPS = {"quick": 100, "paper": 500}

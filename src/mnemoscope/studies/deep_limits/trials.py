@@ -22,12 +22,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from mnemoscope.networks import NeuralODE, ResidualBranches, ResidualMLP, SmoothPath, descend, smoothness
-from mnemoscope.networks.residual.layers import resample_layers
-from mnemoscope.networks.residual.smoothness import successive_distances
-from mnemoscope.runs import Result, Trial
+from mnemoscope.residual import NeuralODE, ResidualBranches, ResidualMLP, SmoothPath, descend, smoothness
+from mnemoscope.residual.layers import resample_layers
+from mnemoscope.residual.smoothness import successive_distances
 from mnemoscope.studies.deep_limits.images import train_images
 from mnemoscope.studies.deep_limits.scores import train_score
+from mnemoscope.sweeps import Result, Trial
 from mnemoscope.theory import alternating_limit, euler_error_bound
 
 DIM = 16

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.large_steps.descents import AVERAGED
 from mnemoscope.studies.large_steps.laws import LAWS
 from mnemoscope.studies.large_steps.trials import Experiment
 from mnemoscope.studies.study import Claim
+from mnemoscope.sweeps.trial import Array
 
 PAPER = "Wu, Marion, Biau & Boyer, arXiv 2502.03435"
 STABILITY = "Cohen et al., arXiv 2103.00065; linear stability in arXiv 2502.03435"

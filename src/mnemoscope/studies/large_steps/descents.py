@@ -9,26 +9,21 @@ import torch
 from torch import Tensor
 
 from mnemoscope.errors import ConvergenceError
-from mnemoscope.networks.two_layer import TwoLayerBatch
+from mnemoscope.mean_field import TwoLayerBatch, denoising_draws, stochastic_descent
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.runs import Result
-from mnemoscope.runs.trial import Array
 from mnemoscope.scores import EmpiricalScore
+from mnemoscope.sweeps import Result
+from mnemoscope.sweeps.trial import Array
 from mnemoscope.theory.large_steps import (
     Neurons,
     NoisedPoints,
+    full_batch_descent,
     optimal_risk,
     relu_irregularity,
     relu_risk,
     stable_irregularity_bound,
 )
-from mnemoscope.training import (
-    denoising_draws,
-    full_batch_descent,
-    sharpness,
-    stability_ratio,
-    stochastic_descent,
-)
+from mnemoscope.training import sharpness, stability_ratio
 
 if TYPE_CHECKING:
     from mnemoscope.studies.large_steps.trials import Experiment
@@ -79,7 +74,7 @@ def _measure_curve(
 ) -> Result:
     """The exact excess risk, the irregularity, and the two scores along a line."""
     points = NoisedPoints.at_time(data[:, 0].sort().values, PROCESS, trial.time)
-    neurons = Neurons(*(weights[0].double() for weights in network.neurons()))
+    neurons = Neurons(*(weights[0].double() for weights in network.scalar_weights()))
     y = torch.from_numpy(CURVE)
     finite = all(bool(weights.isfinite().all()) for weights in neurons)
     return {
@@ -105,15 +100,17 @@ def stability_results(trials: Sequence["Experiment"]) -> Sequence[Result]:
 
     The data are the same for all seeds, N(0, 1) draws of seed 0; seeds differ in the initial weights.
     """
-    drawn = torch.randn(trials[0].n_samples, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    data = torch.randn(trials[0].n_samples, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     results: dict[int, Result] = {}
     for time, steps in sorted({(trial.time, trial.steps) for trial in trials}):
-        points = NoisedPoints.at_time(drawn.sort().values, PROCESS, time)
+        points = NoisedPoints.at_time(data.sort().values, PROCESS, time)
         best = optimal_risk(points)
         rows = [k for k, trial in enumerate(trials) if (trial.time, trial.steps) == (time, steps)]
         generators = [torch.Generator().manual_seed(trials[k].seed) for k in rows]
         width = trials[0].width
-        start = TwoLayerBatch.draw(1, 1, width, generators, frozen_inner=True, dtype=torch.float64).neurons()
+        start = Neurons(
+            *TwoLayerBatch.draw(1, 1, width, generators, frozen_inner=True, dtype=torch.float64).scalar_weights()
+        )
         rates = [trials[k].learning_rate for k in rows]
         watch = _Watch(points, rates, steps)
         trained, course = full_batch_descent(

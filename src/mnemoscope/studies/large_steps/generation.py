@@ -18,13 +18,12 @@ from torch import Tensor
 
 from mnemoscope.auditing import audit, mmd_squared
 from mnemoscope.data import Dataset, Gaussian
-from mnemoscope.networks.two_layer import TwoLayerBatch
+from mnemoscope.mean_field import TwoLayerBatch, stochastic_descent
 from mnemoscope.processes import OrnsteinUhlenbeck, Time
 from mnemoscope.processes.base import as_time
-from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
 from mnemoscope.scores import EmpiricalScore, ScoreFunction
-from mnemoscope.training import stochastic_descent
+from mnemoscope.sweeps import Result
 
 if TYPE_CHECKING:
     from mnemoscope.studies.large_steps.trials import Experiment

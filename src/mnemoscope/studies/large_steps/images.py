@@ -17,9 +17,9 @@ from mnemoscope.data import Dataset, from_model
 from mnemoscope.errors import ConvergenceError, DivergenceError, InputError
 from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
 from mnemoscope.studies.images import load_images
+from mnemoscope.sweeps import Result
 from mnemoscope.training import TrainingSpec, denoising_loss, fit, sharpness, stability_ratio
 
 if TYPE_CHECKING:

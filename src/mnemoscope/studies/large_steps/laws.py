@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnemoscope.networks.two_layer import TwoLayerBatch
+from mnemoscope.mean_field import TwoLayerBatch
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.runs import Result
+from mnemoscope.sweeps import Result
 from mnemoscope.theory.large_steps import (
     Bound,
     Neurons,
     NoisedPoints,
     excess_risk_bound,
+    full_batch_descent,
     interpolate,
     learned_irregularity_bound,
     midpoint_variance_bound,
@@ -34,7 +35,6 @@ from mnemoscope.theory.large_steps import (
     smooth_irregularity,
     stable_irregularity_bound,
 )
-from mnemoscope.training import full_batch_descent
 
 if TYPE_CHECKING:
     from mnemoscope.studies.large_steps.trials import Experiment
@@ -105,7 +105,9 @@ def _networks(trial: "Experiment", points: NoisedPoints, generator: torch.Genera
     # Kinks all over the data, not at 0 alone.
     extent = points.mu * float(points.x[-1] - points.x[0]) / 2
     drawn.bias.uniform_(-extent, extent, generator=generator)
-    trained, _ = full_batch_descent(drawn.neurons(), points, learning_rates=[trial.learning_rate], steps=_DESCENT_STEPS)
+    trained, _ = full_batch_descent(
+        Neurons(*drawn.scalar_weights()), points, learning_rates=[trial.learning_rate], steps=_DESCENT_STEPS
+    )
     # s* falls through every data point and jumps back around mid-points, within σ²/gap: four knots for each gap.
     centres = points.mu * points.x
     gaps = centres.diff()
@@ -116,7 +118,7 @@ def _networks(trial: "Experiment", points: NoisedPoints, generator: torch.Genera
     # Of the largest risk that Prop. 7 admits, 1/(16nσ²), this leaves about a tenth to the disturbance.
     noise = torch.randn(len(knots), generator=generator, dtype=torch.float64)
     values = points.score(knots) + noise / (math.sqrt(160 * points.n_samples) * points.sigma)
-    first = [Neurons(*(weights[0] for weights in networks)) for networks in (drawn.neurons(), trained)]
+    first = [Neurons(*(weights[0] for weights in networks)) for networks in (drawn.scalar_weights(), trained)]
     return [*first, interpolate(points, knots, values)]
 
 

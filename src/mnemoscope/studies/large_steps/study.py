@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 import xarray as xr
 
-from mnemoscope.runs import Trial, grid
 from mnemoscope.studies.images import image_names
 from mnemoscope.studies.large_steps.claims import compute_claims
 from mnemoscope.studies.large_steps.plots import draw_plots
 from mnemoscope.studies.large_steps.trials import Experiment
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
+from mnemoscope.sweeps import Trial, grid
 
 TIMES = [0.05, 0.2]
 """(μ, σ) = (.95, .31) and (.82, .57)."""

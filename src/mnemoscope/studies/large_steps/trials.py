@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from mnemoscope.runs import Result, Trial
+from mnemoscope.sweeps import Result, Trial
 
 Part: TypeAlias = Literal["laws", "risk", "stability", "generation", "images"]
 

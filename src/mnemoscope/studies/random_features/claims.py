@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.random_features.trials import Experiment
 from mnemoscope.studies.study import Claim
+from mnemoscope.sweeps.trial import Array
 from mnemoscope.theory import learning_curve
 
 PAPER = "George, Veiga & Macris, arXiv 2502.00336"

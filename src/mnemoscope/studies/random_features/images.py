@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.images import load_images
+from mnemoscope.sweeps.trial import Array
 from mnemoscope.theory import data_spectrum
 
 WHITENING = 0.02

@@ -10,7 +10,6 @@ from typing import Any
 
 import xarray as xr
 
-from mnemoscope.runs import Trial, grid
 from mnemoscope.studies.images import image_names
 from mnemoscope.studies.random_features.claims import compute_claims
 from mnemoscope.studies.random_features.images import IMAGE_DIMS
@@ -18,6 +17,7 @@ from mnemoscope.studies.random_features.plots import draw_plots
 from mnemoscope.studies.random_features.trials import Experiment
 from mnemoscope.studies.random_features.unet_results import unet_claims
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
+from mnemoscope.sweeps import Trial, grid
 
 RIDGE = 1e-3
 SIZE_SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time, ridge

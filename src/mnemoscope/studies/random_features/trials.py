@@ -22,18 +22,18 @@ from torch import Tensor
 
 from mnemoscope.auditing import audit
 from mnemoscope.data import Dataset, from_model
-from mnemoscope.networks.closed_form import GradientFlow, Moments, collect_moments, ridge_readout
-from mnemoscope.networks.random_features import RandomFeatureGrid, RandomFeatureScore
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.processes.base import standard_normal
-from mnemoscope.runs import Result, Trial
-from mnemoscope.runs.trial import Array
+from mnemoscope.random_features.closed_form import GradientFlow, Moments, collect_moments, ridge_readout
+from mnemoscope.random_features.score import RandomFeatureGrid, RandomFeatureScore
 from mnemoscope.sampling import sample
 from mnemoscope.sampling.grids import ratio_grid
 from mnemoscope.scores import Score
 from mnemoscope.studies.images import ImageName, load_images
 from mnemoscope.studies.random_features.images import scaled_images
 from mnemoscope.studies.random_features.unet import train_unet
+from mnemoscope.sweeps import Result, Trial
+from mnemoscope.sweeps.trial import Array
 from mnemoscope.theory import learning_curve
 
 FRESH = 4000

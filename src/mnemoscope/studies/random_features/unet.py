@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
 from mnemoscope.processes import Process
-from mnemoscope.runs import Result
+from mnemoscope.sweeps import Result
 from mnemoscope.training import TrainingSpec, denoising_loss, fit
 from mnemoscope.training.draws import Draws
 

@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.regularization import table
 from mnemoscope.studies.regularization.closed_form import COPY_DISTANCE
 from mnemoscope.studies.regularization.image_claims import PAPER, image_claims, square_claims
 from mnemoscope.studies.study import Claim
+from mnemoscope.sweeps.trial import Array
 
 FIGURES = f"{PAPER}, read off a figure"
 

@@ -14,8 +14,6 @@ from torchdiffeq import odeint
 
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, VarianceExploding, VariancePreserving
-from mnemoscope.runs import Result
-from mnemoscope.runs.trial import Array
 from mnemoscope.sampling import sample
 from mnemoscope.scores import (
     EmpiricalBayesScore,
@@ -27,6 +25,8 @@ from mnemoscope.scores import (
     collapse_time,
 )
 from mnemoscope.studies.regularization.trials import Experiment
+from mnemoscope.sweeps import Result
+from mnemoscope.sweeps.trial import Array
 
 _SIGMA_MIN = (2 * math.log(10)) ** -0.5
 PROCESSES: Mapping[str, Process] = {

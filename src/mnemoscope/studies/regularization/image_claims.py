@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.regularization import table
 from mnemoscope.studies.study import Claim
+from mnemoscope.sweeps.trial import Array
 
 PAPER = "Baptista, Dasgupta, Kovachki, Oberai & Stuart, arXiv 2501.15785"
 OWN = "this study"

@@ -8,11 +8,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.images import missing_images
 from mnemoscope.studies.regularization import table
 from mnemoscope.studies.regularization.images import HELD_OUT, NOISE_LEVELS, SAMPLES, TRAIN
 from mnemoscope.studies.study import Plot
+from mnemoscope.sweeps.trial import Array
 
 TRADE_OFF = (
     f"Share of copies among {SAMPLES} samples of a model of {TRAIN} images, against their distance to {HELD_OUT}"

@@ -19,12 +19,12 @@ from mnemoscope.auditing import audit, mmd_squared
 from mnemoscope.data import Dataset, from_model
 from mnemoscope.networks.build import NetworkSpec, build_network
 from mnemoscope.processes import EDM
-from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
 from mnemoscope.scores import Score
 from mnemoscope.studies.images import load_images
 from mnemoscope.studies.regularization.closed_form import make_score
 from mnemoscope.studies.regularization.trials import Experiment
+from mnemoscope.sweeps import Result
 from mnemoscope.training import TrainingSpec, fit
 
 TRAIN = 16

@@ -23,10 +23,10 @@ from torch import Tensor
 
 from mnemoscope.processes import Time, VariancePreserving
 from mnemoscope.processes.base import as_time
-from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
 from mnemoscope.studies.regularization.closed_form import distances, training_points
 from mnemoscope.studies.regularization.trials import Experiment
+from mnemoscope.sweeps import Result
 
 CHECK_EVERY = 10_000
 """Epochs between two looks at the samples."""

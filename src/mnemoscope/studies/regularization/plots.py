@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from scipy.spatial import Voronoi, voronoi_plot_2d
 
 from mnemoscope.auditing import clopper_pearson
-from mnemoscope.runs.trial import Array
 from mnemoscope.studies.regularization import table
 from mnemoscope.studies.regularization.claims import LATE_SIGMA, PUBLISHED_EARLY, PUBLISHED_TIKHONOV, law
 from mnemoscope.studies.regularization.closed_form import training_points
 from mnemoscope.studies.regularization.image_plots import draw_image_plots
 from mnemoscope.studies.study import Plot
+from mnemoscope.sweeps.trial import Array
 
 COLLAPSE = (
     "Share of samples that end within 0.01 of one of 20 training points; bars are 95 % intervals. Left: Tikhonov, with"

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from mnemoscope.networks.build import NetworkSpec, build_network
 from mnemoscope.processes import EDM
-from mnemoscope.runs import Result
 from mnemoscope.sampling import sample
 from mnemoscope.scores import EmpiricalScore, ScoreFunction, condition_weights
 from mnemoscope.studies.regularization.trials import Experiment
+from mnemoscope.sweeps import Result
 from mnemoscope.training import TrainingSpec, fit
 
 SIDE, SMALL, LARGE, BLOCK = 64, 12, 14, 16

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from mnemoscope.runs import Trial, grid
 from mnemoscope.studies.images import image_names
 from mnemoscope.studies.regularization.claims import compute_claims
 from mnemoscope.studies.regularization.plots import draw_plots
 from mnemoscope.studies.regularization.trials import Experiment
 from mnemoscope.studies.study import Claim, Plot, Preset, Study
+from mnemoscope.sweeps import Trial, grid
 
 TIKHONOV = [float(f"{10**power:.3g}") for power in np.arange(-5, -0.9, 0.5)]
 EMPIRICAL_BAYES = [float(f"{10**power:.3g}") for power in np.arange(-2, 1.1, 0.5)]

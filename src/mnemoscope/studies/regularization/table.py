@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mnemoscope.runs.trial import Array
+from mnemoscope.sweeps.trial import Array
 
 
 def select(results: xr.Dataset, **where: Any) -> xr.Dataset:

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from mnemoscope.runs import Result, Trial
+from mnemoscope.sweeps import Result, Trial
 
 Part: TypeAlias = Literal["path", "symmetric", "collapse", "network", "squares", "squares-network", "images"]
 DataName: TypeAlias = Literal["points", "pair", "square", "digits", "fashion-mnist"]

@@ -15,6 +15,7 @@ from mnemoscope.theory.large_steps.bounds import (
     posterior_variance_bound,
     stable_irregularity_bound,
 )
+from mnemoscope.theory.large_steps.descent import full_batch_descent
 from mnemoscope.theory.large_steps.irregularity import relu_irregularity, smooth_irregularity, weight
 from mnemoscope.theory.large_steps.noised import NoisedPoints
 from mnemoscope.theory.large_steps.quadrature import (
@@ -36,6 +37,7 @@ __all__ = [
     "excess_risk",
     "excess_risk_bound",
     "expectation",
+    "full_batch_descent",
     "interpolate",
     "learned_irregularity_bound",
     "midpoint_variance_bound",

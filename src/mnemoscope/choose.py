@@ -1,0 +1,24 @@
+"""Things that are chosen by name: processes, networks, measures, activations, studies."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from mnemoscope.errors import InputError
+
+Value = TypeVar("Value")
+
+
+def choose(name: str, table: Mapping[str, Value], what: str) -> Value:
+    """The entry of ``table`` called ``name``.
+
+    Args:
+        name: as a person wrote it.
+        table: every known name.
+        what: what such a name is of, as the error calls it: ``process``, ``--network``.
+
+    Raises:
+        InputError: there is none; the message lists the names that there are.
+    """
+    if name not in table:
+        raise InputError(f"{what}: unknown name {name!r}, choose one of {', '.join(table)}")
+    return table[name]

@@ -1,0 +1,226 @@
+"""The store: one file per finished trial, from which the labelled table is built.
+
+    DIR/sweep.json                  what is being swept: the kind of trial, every spec by its key, attributes
+    DIR/trials/KEY.safetensors      one finished trial: arrays, spec, provenance and a SHA-256 over all of them
+    DIR/failed/KEY.json             one trial that kept failing: spec, traceback, provenance
+    DIR/results.zarr                all trials with named dimensions, for xarray.open_zarr
+    DIR/lock                        held by the one process that drives the sweep
+
+The trial files are the truth, each one atomic write by the process that computed it, so whoever dies takes no
+finished trial along. results.zarr is derived from them: rebuilt whole, put in place in one step, never repaired.
+It holds nothing but specs and results, so that a sweep that was interrupted ends with the same bytes as one that
+was not; seconds and hosts stay in the trial files. No pickle is ever read.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numcodecs  # type: ignore[import-untyped]
+import xarray as xr
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from mnemoscope.errors import InputError, MnemoscopeError
+from mnemoscope.output import atomic_file, output_folder, write_json
+from mnemoscope.sweeps.files import lock, output_errors, remove_temporaries, replace_folder
+from mnemoscope.sweeps.table import tabulate
+from mnemoscope.sweeps.trial import Array, Trial, Variables, canonical_json
+
+
+class CorruptRecordError(MnemoscopeError):
+    """A trial file whose content does not match its checksum."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished trial as read back: its spec, its checked result, where it came from."""
+
+    spec: dict[str, Any]
+    variables: Variables
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One trial that kept failing: its spec, the error in one line, the traceback, where it came from."""
+
+    spec: dict[str, Any]
+    error: str
+    traceback: str
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The trials of one sweep under the directory ``root``."""
+
+    root: Path
+
+    @property
+    def results_path(self) -> Path:
+        """Where the labelled table is."""
+        return self.root / "results.zarr"
+
+    def create(self) -> None:
+        """Make the folders.
+
+        Raises:
+            OutputError: they cannot be made or written to.
+        """
+        for folder in self._folders:
+            output_folder(folder)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """The right to drive this sweep, for one process at a time.
+
+        Raises:
+            InputError: another process has it.
+        """
+        return lock(self.root / "lock")
+
+    def clean(self) -> None:
+        """Remove what killed writers left half-done."""
+        for folder in self._folders:
+            remove_temporaries(folder)
+
+    def has(self, key: str) -> bool:
+        """Whether the trial is finished."""
+        return self._trial(key).exists()
+
+    def write(self, trial: Trial, variables: Variables, provenance: Mapping[str, Any]) -> None:
+        """Record a finished trial.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        arrays = {name: array for name, (_, array) in variables.items()}
+        about = {
+            "trial": type(trial).__name__,
+            "spec": trial.spec,
+            "dims": {name: list(dims) for name, (dims, _) in variables.items()},
+            "provenance": dict(provenance),
+        }
+        metadata = {"record": canonical_json(about).decode(), "sha256": _checksum(about, arrays)}
+        with atomic_file(self._trial(trial.key), sync=False) as temporary:  # torn files fail their checksum
+            temporary.write_bytes(save(arrays, metadata=metadata))
+        self._failure(trial.key).unlink(missing_ok=True)
+
+    def read(self, key: str) -> Record:
+        """A finished trial, checked.
+
+        Raises:
+            CorruptRecordError: the file is not what was written.
+            FileNotFoundError: the trial is not finished.
+        """
+        path = self._trial(key)
+        content = path.read_bytes()
+        try:
+            arrays = load(content)
+            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+            about = json.loads(header["record"])
+            whole = header["sha256"] == _checksum(about, arrays)
+            dims = about["dims"]
+            record = Record(about["spec"], {n: (tuple(dims[n]), arrays[n]) for n in dims}, about["provenance"])
+        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorruptRecordError(f"{path}: is damaged: {error}") from None
+        if not whole:
+            raise CorruptRecordError(f"{path}: is damaged: its checksum does not match")
+        return record
+
+    def discard(self, key: str) -> None:
+        """Forget a finished trial, so that it is computed again."""
+        with output_errors(self._trial(key)):
+            self._trial(key).unlink(missing_ok=True)
+
+    def records(self, trials: Sequence[Trial]) -> Iterator[tuple[str, Record]]:
+        """The finished ones among ``trials`` that can be read, with their keys."""
+        for trial in trials:
+            try:
+                yield trial.key, self.read(trial.key)
+            except (FileNotFoundError, CorruptRecordError):
+                continue
+
+    def write_failure(self, trial: Trial, error: str, traceback: str, provenance: Mapping[str, Any]) -> None:
+        """Record a trial that kept failing.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        about = {"spec": trial.spec, "error": error, "traceback": traceback, "provenance": dict(provenance)}
+        write_json(self._failure(trial.key), about)
+
+    def failures(self, trials: Sequence[Trial]) -> list[Failure]:
+        """What is known of those among ``trials`` that failed."""
+        paths = [self._failure(trial.key) for trial in trials if not self.has(trial.key)]
+        return [Failure(**json.loads(path.read_bytes())) for path in paths if path.exists()]
+
+    def write_manifest(self, trials: Sequence[Trial], attrs: Mapping[str, Any]) -> None:
+        """Say what is being swept.
+
+        Raises:
+            InputError: the directory holds another kind of trial.
+            OutputError: it cannot be written.
+        """
+        kind = type(trials[0]).__name__
+        if (self.root / "sweep.json").exists() and (found := self.manifest()["trial"]) != kind:
+            raise InputError(f"{self.root}: holds trials of {found}, not of {kind}: choose another directory")
+        about = {"trial": kind, "attrs": dict(attrs), "specs": {trial.key: trial.spec for trial in trials}}
+        write_json(self.root / "sweep.json", about)
+
+    def manifest(self) -> dict[str, Any]:
+        """What is being swept: "trial", "attrs", "specs".
+
+        Raises:
+            InputError: this is not the directory of a sweep.
+        """
+        path = self.root / "sweep.json"
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: is not the record of a sweep: {error}") from None
+
+    def table(self, trials: Sequence[Trial]) -> xr.Dataset:
+        """The finished ones among ``trials`` with named dimensions, read from the trial files."""
+        records = dict(self.records(trials))
+        code = sorted({record.provenance["code"] for record in records.values()})
+        table = tabulate(trials, {key: record.variables for key, record in records.items()})
+        return table.assign_attrs({**self.manifest()["attrs"], "trial": type(trials[0]).__name__, "code": code})
+
+    def refresh(self, trials: Sequence[Trial]) -> xr.Dataset:
+        """Bring results.zarr up to date and return what it holds. Only the process that has the lock may.
+
+        Raises:
+            OutputError: it cannot be written; the previous one stays in place.
+        """
+        table = self.table(trials)
+        # Version 2 of the format, because version 3 specifies neither strings nor consolidated metadata yet.
+        compressor = numcodecs.Zstd(checksum=True)
+        encoding = {name: {"compressors": [compressor]} for name in table.variables}
+        replace_folder(
+            self.results_path,
+            lambda path: table.to_zarr(path, zarr_format=2, consolidated=True, encoding=encoding),
+        )
+        return table
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.root, self.root / "trials", self.root / "failed"
+
+    def _trial(self, key: str) -> Path:
+        return self.root / "trials" / f"{key}.safetensors"
+
+    def _failure(self, key: str) -> Path:
+        return self.root / "failed" / f"{key}.json"
+
+
+def _checksum(about: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    digest = hashlib.sha256(canonical_json(about))
+    for name in sorted(arrays):
+        digest.update(f"\n{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()

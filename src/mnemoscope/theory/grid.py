@@ -1,0 +1,112 @@
+"""From a user's arguments to the points at which the equations are solved, and back to labelled arrays.
+
+The convention of every function of the theory: an argument is a number; a one-dimensional array, which
+becomes a dimension of the result named after the argument; or an ``xarray.DataArray``, which keeps its own
+dimensions. Arrays therefore span a grid, and arguments that share a dimension run along it together.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from mnemoscope.errors import InputError
+from mnemoscope.processes import OrnsteinUhlenbeck
+from mnemoscope.theory.activations import ActivationLike, Array, activation_constants
+from mnemoscope.theory.data_spectrum import as_spectrum
+from mnemoscope.theory.fixed_point import Ensemble
+
+Values: TypeAlias = "float | ArrayLike | xr.DataArray"
+"""A number, a one-dimensional array, or a DataArray: see the module's docstring."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The points of a grid, flattened, and the way back.
+
+    Attributes:
+        ensemble: what the fixed point sees, one entry for each point.
+        noise_power: h = σ(t)², shape ``(points,)``.
+        bayes_loss: B, the test loss of the true score of the Gaussian N(0, Σ), shape ``(points,)``.
+        extra: further arguments, such as ``ridge``, broadcast with the others, each of shape ``(points,)``.
+    """
+
+    ensemble: Ensemble
+    noise_power: Array
+    bayes_loss: Array
+    extra: dict[str, Array]
+    _template: xr.DataArray
+
+    def label(self, values: Array) -> xr.DataArray:
+        """Values of shape ``(points,)`` as an array with the grid's dimensions and coordinates."""
+        return self._template.copy(data=values.reshape(self._template.shape))
+
+
+def make_grid(
+    *,
+    psi_n: Values,
+    psi_p: Values,
+    noise_draws: Values,
+    time: Values,
+    activation: ActivationLike,
+    spectrum: ArrayLike | None,
+    **extra: xr.DataArray,
+) -> Grid:
+    """Validate, broadcast and flatten; ``extra`` arguments come validated, by ``as_positive``.
+
+    Raises:
+        InputError: the argument that cannot be used, and its first bad value.
+    """
+    named = {"psi_n": psi_n, "psi_p": psi_p, "noise_draws": noise_draws, "time": time}
+    labelled = {name: as_positive(name, values) for name, values in named.items()} | extra
+    draws = labelled["noise_draws"]
+    bad = draws.where((draws < 1) | ((draws != np.floor(draws)) & np.isfinite(draws))).values
+    if np.any(np.isfinite(bad)):
+        raise InputError(f"noise_draws: must be whole numbers >= 1 or math.inf, got {bad[np.isfinite(bad)][0]:g}")
+
+    law = as_spectrum(spectrum)
+    process, times = OrnsteinUhlenbeck(), torch.from_numpy(np.array(labelled["time"].values))
+    signal_power, noise_power = process.alpha(times).numpy() ** 2, process.sigma(times).numpy() ** 2
+    variance = signal_power * law.mean + noise_power
+    constants = activation_constants(activation, variance, noise_power / variance)
+    bayes = 1 - noise_power * np.sum(
+        law.weights / (np.multiply.outer(signal_power, law.values) + noise_power[..., None]), -1
+    )
+    of_time = {
+        "signal": constants.linear * signal_power,
+        "noise": constants.linear * noise_power,
+        "shared": constants.shared,
+        "private": constants.private,
+        "noise_power": noise_power,
+        "bayes_loss": bayes,
+    }
+    labelled |= {name: labelled["time"].copy(data=values) for name, values in of_time.items()}
+    arrays = dict(zip(labelled, xr.broadcast(*labelled.values()), strict=True))
+    template = arrays["psi_n"].drop_attrs()
+    flat = {name: np.ascontiguousarray(array.values).ravel() for name, array in arrays.items()}
+    with np.errstate(divide="ignore"):
+        fewness = 1 / flat["noise_draws"]
+    seen = {name: flat[name] for name in ("psi_n", "psi_p", "signal", "noise", "shared", "private")}
+    ensemble = Ensemble(**seen, fewness=fewness, spectrum=law)
+    return Grid(ensemble, flat["noise_power"], flat["bayes_loss"], {name: flat[name] for name in extra}, template)
+
+
+def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataArray:
+    """An argument as a labelled array in double precision: positive, and finite unless it is noise_draws."""
+    if not isinstance(values, xr.DataArray):
+        array = np.asarray(values)
+        if array.ndim > 1:
+            raise InputError(f"{name}: pass a number, a one-dimensional array or a DataArray, got shape {array.shape}")
+        values = xr.DataArray(array, dims=(name,) if array.ndim else (), coords={name: array} if array.ndim else None)
+    if values.dtype.kind not in "iuf" or values.size == 0:
+        raise InputError(f"{name}: needs real numbers, got {values.dtype} of shape {values.shape}")
+    values = values.astype(np.float64)
+    finite = np.ones(values.shape, bool) if name == "noise_draws" else np.isfinite(values.values)
+    in_range = values.values >= 0 if or_zero else values.values > 0
+    bad = values.values[~(in_range & finite)]
+    if bad.size:
+        raise InputError(f"{name}: must be {'>= 0' if or_zero else 'positive'} and finite, got {bad[0]:g}")
+    return values
