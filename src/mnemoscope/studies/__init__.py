@@ -1,15 +1,15 @@
-"""One file per result of the literature, each checked by the claims it makes.
+"""One room per result of the literature, each checked by the claims it makes.
 
-To add a study: write ``studies/my_study.py`` with a subclass of ``Study`` and enter it in ``STUDIES``. It is
-imported when it is named, not before.
+A study is a tuple of experiments, one file each. To add one: write ``studies/my_study/`` with a subclass of ``Study``
+and enter it in ``STUDIES``. It is imported when it is named, not before.
 """
 
 from importlib import import_module
 
-from mnemoscope.errors import InputError
-from mnemoscope.studies.study import Claim, Plot, Preset, Study
+from mnemoscope.choose import choose
+from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds, Study
 
-__all__ = ["STUDIES", "Claim", "Plot", "Preset", "Study", "load_study"]
+__all__ = ["STUDIES", "Claim", "Experiment", "Plot", "Preset", "Seeds", "Study", "load_study"]
 
 STUDIES: dict[str, str] = {
     "large-steps": "mnemoscope.studies.large_steps:LargeSteps",
@@ -26,8 +26,6 @@ def load_study(name: str) -> Study:
     Raises:
         InputError: there is none.
     """
-    if name not in STUDIES:
-        raise InputError(f"study {name!r} is unknown, choose from: {', '.join(STUDIES) or '(none)'}")
-    module, kind = STUDIES[name].split(":")
+    module, kind = choose(name, STUDIES, "study").split(":")
     study: Study = getattr(import_module(module), kind)()
     return study

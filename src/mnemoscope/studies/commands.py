@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mnemoscope.studies import STUDIES, load_study
-from mnemoscope.studies.report import Report, claim_texts, run_study, study_name, write_report
+from mnemoscope.studies.findings import Findings, claim_texts, report_study, run_study, study_name
 from mnemoscope.studies.study import Preset
 
 app = typer.Typer(help="Results of the literature, computed again and checked.", no_args_is_help=True)
@@ -33,27 +33,31 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(help="local:N for N processes, or a Dask scheduler such as tcp://HOST:8786.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Compute this experiment only; repeat for several. The others wait.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The seed from which the trials derive theirs.", min=0)] = 0,
 ) -> None:
     """Compute what is missing of a study, check its claims, write its report.
 
-    Exits with 1 if a claim does not hold or a trial failed.
+    Exits with 1 if a claim does not hold or waits for trials.
     """
     study = load_study(name)
     directory = out or Path(f"mnemoscope-{name}")
-    _finish(run_study(study, directory, preset=preset, seed=seed, scheduler=scheduler, progress=True), directory)
+    found = run_study(study, directory, preset=preset, seed=seed, only=only or [], scheduler=scheduler, progress=True)
+    _finish(found, directory)
 
 
 @app.command("report")
 def report(directory: Annotated[Path, typer.Argument(help="The directory of a study, running or done.")]) -> None:
     """Check the claims and write the report from the trials that are finished.
 
-    Exits with 1 if a claim does not hold or a trial failed or is not finished.
+    Exits with 1 if a claim does not hold or waits for trials.
     """
-    _finish(write_report(load_study(study_name(directory)), directory), directory)
+    _finish(report_study(load_study(study_name(directory)), directory), directory)
 
 
-def _finish(found: Report, directory: Path) -> None:
+def _finish(found: Findings, directory: Path) -> None:
     table = Table("claim", "published", "measured", "tolerance", "holds", "statement")
     for claim in found.claims:
         table.add_row(
@@ -65,8 +69,9 @@ def _finish(found: Report, directory: Path) -> None:
     Console().print(table)
     for failure in found.failures:
         typer.echo(f"failed: {failure.spec}: {failure.error}", err=True)
-    if found.unfinished:
-        typer.echo(f"{found.unfinished} trials are not finished", err=True)
+    for waiting in found.waiting:
+        typer.echo(f"claims wait: {waiting}", err=True)
+    typer.echo(found.verdict, err=True)
     typer.echo(f"report: {directory / 'report.html'}", err=True)
     if not found.holds:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ blindness. Dashes vary along with the colours, so that no curve hangs on colour 
 """
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -50,25 +51,29 @@ def style(theme: str) -> dict[str, Any]:
     }
 
 
-def file_stem(name: str, theme: str) -> str:
-    """The name of a figure's file without its ending: the light variant has the figure's own."""
-    return name if theme == "light" else f"{name}-{theme}"
+def save_plots(plots: Sequence[Plot], directory: Path) -> tuple[list[Path], list[dict[str, bytes]]]:
+    """Draw every plot into ``directory``.
 
-
-def save_plots(plots: Sequence[Plot], directory: Path) -> list[Path]:
-    """Draw every plot into ``directory`` and return the files.
+    Returns:
+        The files, and for each plot a theme's PNG, for pages that embed it.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    paths = []
+    paths, pictures = [], []
     for plot in plots:
+        pictures.append(dict.fromkeys(THEMES, b""))
         for theme in THEMES:
+            stem = plot.name if theme == "light" else f"{plot.name}-{theme}"
             with mpl.rc_context(style(theme)):  # type: ignore[arg-type]  # its keys are a long Literal
                 figure = Figure(figsize=(6.4, 4.0))
                 plot.draw(figure)
                 for kind, metadata in (("png", {}), ("svg", {"Date": None})):
-                    paths.append(directory / f"{file_stem(plot.name, theme)}.{kind}")
+                    buffer = BytesIO()
+                    figure.savefig(buffer, format=kind, metadata=metadata)
+                    paths.append(directory / f"{stem}.{kind}")
                     with atomic_file(paths[-1]) as temporary:
-                        figure.savefig(temporary, format=kind, metadata=metadata)
-    return paths
+                        temporary.write_bytes(buffer.getvalue())
+                    if kind == "png":
+                        pictures[-1][theme] = buffer.getvalue()
+    return paths, pictures

@@ -1,14 +1,29 @@
-"""What a study is: trials, claims computed from their results, figures.
+"""What a study is: a tuple of experiments, each with its trials, claims computed from their results, and figures.
 
 A study reproduces one result of the literature. It states what it claims before it looks: each claim names its
 source, the measured number and the range in which that number must lie. Whether it holds is computed from these.
+
+    class Tosses(Experiment):
+        bias: float = Field(gt=0, lt=1)
+        seed: int = Field(ge=0)
+
+        def run(self) -> Result: ...
+        @classmethod
+        def plan(cls, preset, seeds): return grid(cls, bias=[0.3, 0.5], seed=seeds(10))
+        @classmethod
+        def claims(cls, results): yield Claim("mean", "Heads are as frequent as the bias.", ...)
+        @classmethod
+        def plots(cls, results): yield Plot("heads", "Share of heads.", draw)
+
+    class Coins(Study):
+        name, title, experiments = "coins", "Coins fall as they are loaded", (Tosses,)
 """
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -19,6 +34,9 @@ from mnemoscope.sweeps import Trial
 Preset: TypeAlias = Literal["quick", "paper"]
 PRESETS: tuple[Preset, ...] = ("quick", "paper")
 
+Seeds: TypeAlias = Callable[[int], range]
+"""``seeds(n)``: n seeds, derived from the study's own."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -28,7 +46,7 @@ class Claim:
         name: a short name, unique within the study.
         statement: the sentence.
         source: where it is published: paper, equation, figure.
-        measured: what the trials gave; NaN (trials failed) never holds.
+        measured: what the trials gave; NaN never holds.
         tolerance: how far ``measured`` may be from ``published``; or the range ``(low, high)`` in which it must
             lie, either end None for unbounded.
         published: the number in the source, None where it gives none.
@@ -94,25 +112,52 @@ class Plot:
     draw: Callable[[Figure], None]
 
 
+class Experiment(Trial, frozen=True):
+    """One kind of trial of a study: what is run, planned, claimed and drawn, in one file.
+
+    Its class name is unique in its study; ``--only`` and results call it as ``kind`` says.
+    """
+
+    @classmethod
+    @abstractmethod
+    def plan(cls, preset: Preset, seeds: Seeds) -> Sequence[Self]:
+        """The trials: ``quick`` for minutes on two cores, ``paper`` for the scale of the source; maybe none."""
+
+    @classmethod
+    def claims(cls, results: xr.Dataset) -> Iterable[Claim]:  # noqa: ARG003
+        """What the results say. Called only when every planned trial is finished."""
+        return ()
+
+    @classmethod
+    def plots(cls, results: xr.Dataset) -> Iterable[Plot]:  # noqa: ARG003
+        """The figures, most important first, of the trials that are finished: at least one, maybe not all."""
+        return ()
+
+
 class Study(ABC):
     """Base of every study. It holds no state: the same preset and seed give the same trials.
 
     Attributes:
         name: what the command line calls it.
         title: one line for lists and reports.
+        experiments: in the order of its report.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    experiments: ClassVar[tuple[type[Experiment], ...]]
 
-    @abstractmethod
-    def trials(self, preset: Preset, seed: int) -> Sequence[Trial]:
-        """The trials: ``quick`` for minutes on two cores, ``paper`` for the scale of the source."""
+    def plan(self, preset: Preset, seed: int) -> dict[type[Experiment], list[Experiment]]:
+        """The trials of every experiment that has any.
 
-    @abstractmethod
-    def claims(self, results: xr.Dataset) -> Sequence[Claim]:
-        """What the results say; failed trials are NaN in them."""
+        Raises:
+            InputError: an unknown preset.
+        """
+        if preset not in PRESETS:
+            raise InputError(f"preset: needs one of {', '.join(PRESETS)}, got {preset!r}")
 
-    @abstractmethod
-    def plots(self, results: xr.Dataset) -> Sequence[Plot]:
-        """The figures, most important first."""
+        def seeds(number: int) -> range:
+            return range(1000 * seed, 1000 * seed + number)
+
+        planned = {experiment: list(experiment.plan(preset, seeds)) for experiment in self.experiments}
+        return {experiment: trials for experiment, trials in planned.items() if trials}

@@ -1,8 +1,8 @@
 """Many trials, each computed once, on one machine or many, whatever crashes on the way.
 
 A trial is a frozen, validated spec that knows how to compute its result; a sweep is a list of trials and a
-directory. Every finished trial is one file with a checksum, written in one step by the process that computed it;
-the labelled table DIR/results.zarr is derived from these files. Nothing else is state: whatever is killed, the same
+directory. Every finished trial is one file with a checksum, written in one step by the process that computed it; the
+labelled results in DIR/results.zarr are derived from these files. Nothing else is state: whatever is killed, the same
 call goes on where the files end.
 
     class Coin(Trial):
@@ -13,12 +13,12 @@ call goes on where the files end.
             return {"heads": (np.random.default_rng(self.seed).random(100) < self.bias).mean()}
 
     done = sweep(grid(Coin, bias=[0.3, 0.5], seed=range(100)), "coins", scheduler="local:2")
-    done.results.heads.mean("seed")  # as does xarray.open_zarr("coins/results.zarr")
+    done.results["coin"].heads.mean("seed")  # as does xarray.open_datatree("coins/results.zarr")["coin"]
 """
 
 from mnemoscope.sweeps.provenance import code_version
 from mnemoscope.sweeps.store import CorruptRecordError, Failure, Record, Store
-from mnemoscope.sweeps.sweep import Sweep, check_trials, sweep
+from mnemoscope.sweeps.sweep import Sweep, check_trials, read_sweep, sweep
 from mnemoscope.sweeps.trial import Result, Trial, grid
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "check_trials",
     "code_version",
     "grid",
+    "read_sweep",
     "sweep",
 ]

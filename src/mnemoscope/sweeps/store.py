@@ -1,9 +1,9 @@
-"""The store: one file per finished trial, from which the labelled table is built.
+"""The store: one file per finished trial, from which the labelled results are built.
 
-    DIR/sweep.json                  what is being swept: the kind of trial, every spec by its key, attributes
+    DIR/sweep.json                  what is being swept: attributes, and by its key every trial's kind and spec
     DIR/trials/KEY.safetensors      one finished trial: arrays, spec, provenance and a SHA-256 over all of them
     DIR/failed/KEY.json             one trial that kept failing: spec, traceback, provenance
-    DIR/results.zarr                all trials with named dimensions, for xarray.open_zarr
+    DIR/results.zarr                all trials with named dimensions, a group for each kind: xarray.open_datatree
     DIR/lock                        held by the one process that drives the sweep
 
 The trial files are the truth, each one atomic write by the process that computed it, so whoever dies takes no
@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ from safetensors.numpy import load, save
 from mnemoscope.errors import InputError, MnemoscopeError
 from mnemoscope.output import atomic_file, output_folder, write_json
 from mnemoscope.sweeps.files import lock, output_errors, remove_temporaries, replace_folder
-from mnemoscope.sweeps.table import tabulate
+from mnemoscope.sweeps.table import tabulate_kinds
 from mnemoscope.sweeps.trial import Array, Trial, Variables, canonical_json
+
+SCHEMA = 2
+"""Of sweep.json. Version 1 had no number and one kind of trial."""
 
 
 class CorruptRecordError(MnemoscopeError):
@@ -47,8 +50,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Failure:
-    """One trial that kept failing: its spec, the error in one line, the traceback, where it came from."""
+    """One trial that kept failing: its key and spec, the error in one line, the traceback, where it came from."""
 
+    key: str
     spec: dict[str, Any]
     error: str
     traceback: str
@@ -57,13 +61,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Store:
-    """The trials of one sweep under the directory ``root``."""
+    """The trials of one sweep under the directory ``root``. Each file is read and checked once in a store's life."""
 
     root: Path
+    _read: dict[str, Record] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def results_path(self) -> Path:
-        """Where the labelled table is."""
+        """Where the labelled results are."""
         return self.root / "results.zarr"
 
     def create(self) -> None:
@@ -117,6 +122,8 @@ class Store:
             CorruptRecordError: the file is not what was written.
             FileNotFoundError: the trial is not finished.
         """
+        if key in self._read:
+            return self._read[key]
         path = self._trial(key)
         content = path.read_bytes()
         try:
@@ -130,12 +137,13 @@ class Store:
             raise CorruptRecordError(f"{path}: is damaged: {error}") from None
         if not whole:
             raise CorruptRecordError(f"{path}: is damaged: its checksum does not match")
-        return record
+        return self._read.setdefault(key, record)
 
     def discard(self, key: str) -> None:
         """Forget a finished trial, so that it is computed again."""
         with output_errors(self._trial(key)):
             self._trial(key).unlink(missing_ok=True)
+        self._read.pop(key, None)
 
     def records(self, trials: Sequence[Trial]) -> Iterator[tuple[str, Record]]:
         """The finished ones among ``trials`` that can be read, with their keys."""
@@ -156,56 +164,76 @@ class Store:
 
     def failures(self, trials: Sequence[Trial]) -> list[Failure]:
         """What is known of those among ``trials`` that failed."""
-        paths = [self._failure(trial.key) for trial in trials if not self.has(trial.key)]
-        return [Failure(**json.loads(path.read_bytes())) for path in paths if path.exists()]
+        paths = {trial.key: self._failure(trial.key) for trial in trials if not self.has(trial.key)}
+        return [Failure(key, **json.loads(path.read_bytes())) for key, path in paths.items() if path.exists()]
 
     def write_manifest(self, trials: Sequence[Trial], attrs: Mapping[str, Any]) -> None:
         """Say what is being swept.
 
         Raises:
-            InputError: the directory holds another kind of trial.
+            InputError: the directory holds trials of other kinds only, or was written by newer code.
             OutputError: it cannot be written.
         """
-        kind = type(trials[0]).__name__
-        if (self.root / "sweep.json").exists() and (found := self.manifest()["trial"]) != kind:
-            raise InputError(f"{self.root}: holds trials of {found}, not of {kind}: choose another directory")
-        about = {"trial": kind, "attrs": dict(attrs), "specs": {trial.key: trial.spec for trial in trials}}
-        write_json(self.root / "sweep.json", about)
+        kinds = {type(trial).__name__ for trial in trials}
+        if (self.root / "sweep.json").exists():
+            found = {about["trial"] for about in self.manifest()["trials"].values()}
+            if found and found.isdisjoint(kinds):
+                text = f"holds trials of {', '.join(sorted(found))}, not of {', '.join(sorted(kinds))}"
+                raise InputError(f"{self.root}: {text}: choose another directory")
+        listed = {trial.key: {"trial": type(trial).__name__, "spec": trial.spec} for trial in trials}
+        write_json(self.root / "sweep.json", {"schema": SCHEMA, "attrs": dict(attrs), "trials": listed})
 
     def manifest(self) -> dict[str, Any]:
-        """What is being swept: "trial", "attrs", "specs".
+        """What is being swept: "attrs", and "trials" with the kind and spec of each by its key.
 
         Raises:
-            InputError: this is not the directory of a sweep.
+            InputError: this is not the directory of a sweep, or newer code wrote it.
         """
         path = self.root / "sweep.json"
         try:
-            return dict(json.loads(path.read_bytes()))
-        except (OSError, ValueError) as error:
+            about = json.loads(path.read_bytes())
+            schema = about.get("schema", 1)
+            if schema == 1:
+                listed = {key: {"trial": about["trial"], "spec": spec} for key, spec in about["specs"].items()}
+            elif schema == SCHEMA:
+                listed = {key: {"trial": one["trial"], "spec": one["spec"]} for key, one in about["trials"].items()}
+            else:
+                raise ValueError(f"schema {schema!r} is unknown, this version of mnemoscope reads 1 and {SCHEMA}")
+            return {"attrs": dict(about["attrs"]), "trials": listed}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: is not the record of a sweep: {error}") from None
 
-    def table(self, trials: Sequence[Trial]) -> xr.Dataset:
-        """The finished ones among ``trials`` with named dimensions, read from the trial files."""
+    def tree(self, trials: Sequence[Trial]) -> xr.DataTree:
+        """The finished ones among ``trials`` with named dimensions, one node for each kind."""
         records = dict(self.records(trials))
-        code = sorted({record.provenance["code"] for record in records.values()})
-        table = tabulate(trials, {key: record.variables for key, record in records.items()})
-        return table.assign_attrs({**self.manifest()["attrs"], "trial": type(trials[0]).__name__, "code": code})
+        tree = tabulate_kinds(trials, {key: record.variables for key, record in records.items()})
+        codes: dict[str, set[str]] = {node: set() for node in tree.children}
+        for trial in trials:
+            if trial.key in records:
+                codes[trial.kind()].add(records[trial.key].provenance["code"])
+        for node, table in tree.children.items():
+            table.attrs["code"] = sorted(codes[node])
+        tree.attrs = self.manifest()["attrs"]
+        return tree
 
-    def refresh(self, trials: Sequence[Trial]) -> xr.Dataset:
+    def refresh(self, trials: Sequence[Trial]) -> xr.DataTree:
         """Bring results.zarr up to date and return what it holds. Only the process that has the lock may.
 
         Raises:
             OutputError: it cannot be written; the previous one stays in place.
         """
-        table = self.table(trials)
+        tree = self.tree(trials)
         # Version 2 of the format, because version 3 specifies neither strings nor consolidated metadata yet.
         compressor = numcodecs.Zstd(checksum=True)
-        encoding = {name: {"compressors": [compressor]} for name in table.variables}
+        encoding = {
+            f"/{kind}": {str(name): {"compressors": [compressor]} for name in node.variables}
+            for kind, node in tree.children.items()
+        }
         replace_folder(
             self.results_path,
-            lambda path: table.to_zarr(path, zarr_format=2, consolidated=True, encoding=encoding),
+            lambda path: tree.to_zarr(path, zarr_format=2, consolidated=True, encoding=encoding),
         )
-        return table
+        return tree
 
     @property
     def _folders(self) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.sweeps.execution import Outcome, TrialBatch, check_scheduler, execute
-from mnemoscope.sweeps.store import CorruptRecordError, Failure, Store
+from mnemoscope.sweeps.store import CorruptRecordError, Failure, Record, Store
 from mnemoscope.sweeps.trial import Trial, batches
 
 _REFRESH_SECONDS = 10.0
@@ -30,13 +30,15 @@ class Sweep:
     """How a sweep ended.
 
     Attributes:
-        results: all finished trials with named dimensions, the content of DIR/results.zarr.
+        results: all finished trials with named dimensions, a node for each kind: the content of DIR/results.zarr.
+        records: every finished trial by its key, as read.
         failures: the trials that kept failing; running the sweep again tries them again.
         computed: how many trials this call computed; the others were in the store already.
         damaged: how many stored trials did not match their checksum and were computed again.
     """
 
-    results: xr.Dataset
+    results: xr.DataTree
+    records: dict[str, Record]
     failures: list[Failure]
     computed: int
     damaged: int
@@ -46,6 +48,7 @@ def sweep(
     trials: Sequence[Trial],
     out: Path | str,
     *,
+    now: Sequence[Trial] | None = None,
     scheduler: str | None = None,
     retries: int = 1,
     attrs: Mapping[str, Any] | None = None,
@@ -56,16 +59,17 @@ def sweep(
     Whatever stops it, the finished trials stay, and the same call computes only what is missing.
 
     Args:
-        trials: specs of one kind; a spec that occurs twice is computed once.
+        trials: specs of one kind or of several; a spec that occurs twice is computed once.
         out: the directory, on a file system that all workers share.
+        now: those among ``trials`` to compute in this call, all if left out. The results hold whatever is finished.
         scheduler: None for this process, ``local:N`` for N processes here, or a Dask scheduler's address.
         retries: how often a trial that fails is tried again before it is recorded as failed.
         attrs: JSON values to keep with the results (a study's name, its preset).
         progress: show done, failed and left on stderr.
 
     Raises:
-        InputError: no trials, trials of several kinds, a directory with another kind of trial or in use by
-            another sweep, a scheduler that cannot be had.
+        InputError: no trials, two kinds of one name, a directory with other kinds of trial or in use by another
+            sweep, a scheduler that cannot be had.
         OutputError: ``out`` cannot be written (full, read-only); what is stored stays readable.
     """
     trials = check_trials(trials)
@@ -78,28 +82,40 @@ def sweep(
         store.clean()
         store.write_manifest(trials, attrs or {})
         damaged = _discard_damaged(store, trials)
-        missing = {trial.key for trial in trials if not store.has(trial.key)}
+        wanted = trials if now is None else check_trials(now)
+        missing = {trial.key for trial in wanted if not store.has(trial.key)}
         # Batches are made of all trials before the finished ones are left out, so that they are the same each time.
-        todo = [tuple(trial for trial in batch if trial.key in missing) for batch in batches(trials)]
-        outcomes = _run([batch for batch in todo if batch], store, trials, retries, scheduler, progress)
+        todo = [tuple(trial for trial in batch if trial.key in missing) for batch in batches(wanted)]
+        outcomes = _run([batch for batch in todo if batch], store, trials, wanted, retries, scheduler, progress)
         failed = {outcome.key for outcome in outcomes if outcome.error}
-        _await_files(store, [trial.key for trial in trials if trial.key not in failed])
+        _await_files(store, [trial.key for trial in wanted if trial.key not in failed])
         results = store.refresh(trials)
-    return Sweep(results, store.failures(trials), len(missing) - len(failed), damaged)
+    return Sweep(results, dict(store.records(trials)), store.failures(trials), len(missing) - len(failed), damaged)
+
+
+def read_sweep(trials: Sequence[Trial], out: Path | str) -> Sweep:
+    """The state of a sweep as it stands, running or done; nothing is computed or written.
+
+    Raises:
+        InputError: no trials, or ``out`` is not the directory of a sweep.
+    """
+    trials, store = check_trials(trials), Store(Path(out).absolute())
+    return Sweep(store.tree(trials), dict(store.records(trials)), store.failures(trials), computed=0, damaged=0)
 
 
 def check_trials(trials: Iterable[Trial]) -> list[Trial]:
     """The trials of a sweep, each once, in the order in which they were listed.
 
     Raises:
-        InputError: there are none, or they are of several kinds.
+        InputError: there are none, or two kinds share a name.
     """
     once = list({trial.key: trial for trial in trials}.values())
     if not once:
         raise InputError("trials: there are none")
+    kinds: dict[str, type[Trial]] = {}
     for trial in once:
-        if type(trial) is not type(once[0]):
-            raise InputError(f"trials: a sweep has one kind, got {type(once[0]).__name__} and {type(trial).__name__}")
+        if kinds.setdefault(trial.kind(), type(trial)) is not type(trial):
+            raise InputError(f"trials: two classes are called {trial.kind()}: rename one of them")
     return once
 
 
@@ -120,6 +136,7 @@ def _run(
     todo: Sequence[TrialBatch],
     store: Store,
     trials: Sequence[Trial],
+    wanted: Sequence[Trial],
     retries: int,
     scheduler: str | None,
     progress: bool,
@@ -128,18 +145,18 @@ def _run(
     if not todo:
         return
     keys = {trial.key for batch in todo for trial in batch}
-    done, failed = len(trials) - len(keys), 0
+    done, failed = len(wanted) - len(keys), 0
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with (
         closing(execute(todo, store.root, retries, scheduler)) as outcomes,
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
     ):
-        task = bar.add_task("", total=len(trials), completed=done)
+        task = bar.add_task("", total=len(wanted), completed=done)
         store.refresh(trials)  # from here on there is a table to read
         refresh_at = time.monotonic() + _REFRESH_SECONDS
         for outcome in outcomes:
             done, failed = done + (outcome.error is None), failed + (outcome.error is not None)
-            left = len(trials) - done - failed
+            left = len(wanted) - done - failed
             bar.update(task, completed=done + failed, description=f"{done} done, {failed} failed, {left} left")
             yield outcome
             if (now := time.monotonic()) >= refresh_at:

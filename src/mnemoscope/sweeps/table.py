@@ -1,6 +1,6 @@
-"""From single trials to one labelled table.
+"""From single trials to labelled results: one table for each kind of trial, together a tree.
 
-The dimensions of the table are the spec fields that vary, if the trials fill the grid of their values; otherwise
+The dimensions of a table are the spec fields that vary, if the trials fill the grid of their values; otherwise
 there is the one dimension ``trial`` with those fields as its coordinates. Fields that do not vary are scalar
 coordinates. Values appear in the order in which the trials were listed. Where a result has dimensions of its own,
 these come last; trials that differ in a dimension's length or coordinate are aligned as in ``xarray``'s outer
@@ -19,13 +19,22 @@ from mnemoscope.errors import InputError
 from mnemoscope.sweeps.trial import Array, Trial, Variables, canonical_json
 
 
+def tabulate_kinds(trials: Sequence[Trial], results: Mapping[str, Variables]) -> xr.DataTree:
+    """One node for each kind of trial, called as ``Trial.kind`` says, in the order in which the kinds were listed."""
+    kinds: dict[str, list[Trial]] = {}
+    for trial in trials:
+        kinds.setdefault(trial.kind(), []).append(trial)
+    return xr.DataTree.from_dict({kind: tabulate(alike, results) for kind, alike in kinds.items()})
+
+
 def tabulate(trials: Sequence[Trial], results: Mapping[str, Variables]) -> xr.Dataset:
-    """The results, by trial key, of those among ``trials`` that are finished.
+    """The results, by trial key, of those among ``trials`` that are finished; the trials are of one kind.
 
     Raises:
         InputError: trials disagree on the dimensions of a variable.
     """
     dims, shape, positions, coords = _layout(trials)
+    results = {trial.key: results[trial.key] for trial in trials if trial.key in results}
     inner = _inner_axes(results)
     finished = np.zeros(shape, dtype=bool)
     table: dict[str, tuple[tuple[str, ...], Array]] = {}

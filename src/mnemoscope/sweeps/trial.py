@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import json
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -101,6 +102,11 @@ class Trial(BaseModel, ABC, frozen=True, extra="forbid", strict=True, ser_json_i
         """
         return [trial.run() for trial in trials]
 
+    @classmethod
+    def kind(cls) -> str:
+        """What results and commands call trials of this class: ``CounterExample`` is ``counter-example``."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
     @property
     def gpu_share(self) -> float:
         """The part of a GPU that this trial needs: 0 none, 1 a device to itself, 0.5 a device shared by two."""
@@ -135,11 +141,11 @@ def grid(kind: type[TrialType], /, **fields: Any) -> list[TrialType]:
 
 
 def batches(trials: Iterable[TrialType]) -> list[tuple[TrialType, ...]]:
-    """Trials gathered into batches that differ in ``batch_fields`` only, each of at most ``batch_size``."""
-    alike: dict[bytes, list[TrialType]] = {}
+    """Trials gathered into batches of one kind that differ in ``batch_fields`` only, each of at most ``batch_size``."""
+    alike: dict[tuple[type[Trial], bytes], list[TrialType]] = {}
     for trial in trials:
         fixed = {name: value for name, value in trial.spec.items() if name not in trial.batch_fields}
-        alike.setdefault(canonical_json(fixed if trial.batch_size > 1 else trial.spec), []).append(trial)
+        alike.setdefault((type(trial), canonical_json(fixed if trial.batch_size > 1 else trial.spec)), []).append(trial)
     return [
         tuple(group[start : start + group[0].batch_size])
         for group in alike.values()
