@@ -73,6 +73,9 @@ def sweep(
         OutputError: ``out`` cannot be written (full, read-only); what is stored stays readable.
     """
     trials = check_trials(trials)
+    wanted = trials if now is None else check_trials(now)
+    if not {trial.key for trial in wanted} <= {trial.key for trial in trials}:
+        raise InputError("now: has trials that are not among the sweep's")
     check_scheduler(scheduler)
     if retries < 0:
         raise InputError(f"retries: must be at least 0, got {retries}")
@@ -82,7 +85,6 @@ def sweep(
         store.clean()
         store.write_manifest(trials, attrs or {})
         damaged = _discard_damaged(store, trials)
-        wanted = trials if now is None else check_trials(now)
         missing = {trial.key for trial in wanted if not store.has(trial.key)}
         # Batches are made of all trials before the finished ones are left out, so that they are the same each time.
         todo = [tuple(trial for trial in batch if trial.key in missing) for batch in batches(wanted)]

@@ -36,7 +36,14 @@ class Logged(Trial):
         return {"mean": draws.mean(), "draws": ("draw", draws), "sorted": ("draw", np.sort(draws).astype(np.float32))}
 
 
-CRASH_TRIALS = grid(Logged, n_samples=[3, 50], seed=range(100))
+class Walk(Logged):
+    """Another kind with the same fields and a result of its own."""
+
+    def run(self) -> Result:
+        return {"walk": ("step", super().run()["draws"][1].cumsum())}
+
+
+CRASH_TRIALS = [*grid(Logged, n_samples=[3, 50], seed=range(50)), *grid(Walk, n_samples=[3, 50], seed=range(50))]
 
 
 class Batched(Trial):

@@ -35,7 +35,7 @@ def cluster(**options: Any) -> Iterator[str]:
 def test_workers_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
-    results = sweep(grid(OnDevice, seed=range(4)), tmp_path, scheduler="local:2").results
+    results = sweep(grid(OnDevice, seed=range(4)), tmp_path, scheduler="local:2").results["on-device"].to_dataset()
     assert set(results.threads.values) == {3}
     assert set(results.device.values) == {-1}
     assert os.environ["OMP_NUM_THREADS"] == "64"
@@ -43,7 +43,9 @@ def test_workers_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_local_workers_have_a_device_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "_visible_devices", lambda: ["3", "5"])
-    results = sweep(grid(OnDevice, seed=range(8), share=1.0), tmp_path, scheduler="local:4").results
+    results = (
+        sweep(grid(OnDevice, seed=range(8), share=1.0), tmp_path, scheduler="local:4").results["on-device"].to_dataset()
+    )
     on_device = {device: results.where(results.device == device, drop=True) for device in (3, 5)}
     assert sum(run.sizes["seed"] for run in on_device.values()) == 8
     for run in on_device.values():
@@ -53,7 +55,11 @@ def test_local_workers_have_a_device_each(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(("share", "at_once"), [(0.0, 4), (0.5, 2), (1.0, 1)])
 def test_a_device_takes_as_many_trials_as_their_share_allows(share: float, at_once: int, tmp_path: Path) -> None:
     with cluster(threads_per_worker=4, resources={"GPU": 1.0}) as address:
-        results = sweep(grid(OnDevice, seed=range(8), share=share), tmp_path, scheduler=address).results
+        results = (
+            sweep(grid(OnDevice, seed=range(8), share=share), tmp_path, scheduler=address)
+            .results["on-device"]
+            .to_dataset()
+        )
     assert overlaps(results) == at_once
 
 

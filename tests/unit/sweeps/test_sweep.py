@@ -1,3 +1,5 @@
+import importlib
+import json
 import os
 import subprocess
 import sys
@@ -9,23 +11,31 @@ import pytest
 import xarray as xr
 
 from mnemoscope.errors import InputError, OutputError
-from mnemoscope.sweeps import CorruptRecordError, Store, grid, sweep
+from mnemoscope.sweeps import CorruptRecordError, Store, grid, read_sweep, sweep
+from mnemoscope.sweeps.trial import batches
 
-from .sweep_trials import Batched, Bulky, Coin, Flaky, Logged
+from .sweep_trials import Batched, Bulky, Coin, Flaky, Logged, Walk
+
+
+class OtherBatched(Batched):
+    pass
+
+
+Namesake = type("Coin", (Bulky,), {"__module__": __name__, "__doc__": "Another trial of that name."})
 
 Ledger = Callable[[], list[str]]
 
 
-def opened(out: Path) -> xr.Dataset:
-    return xr.open_zarr(out / "results.zarr").load()
+def opened(out: Path, kind: str) -> xr.Dataset:
+    return xr.open_datatree(out / "results.zarr")[kind].to_dataset().load()
 
 
 def test_the_table_on_disk_has_named_dimensions(tmp_path: Path) -> None:
     done = sweep(grid(Coin, bias=[0.2, 0.7], seed=range(3)), tmp_path, attrs={"study": "coins"})
-    table = opened(tmp_path)
+    assert xr.open_datatree(tmp_path / "results.zarr").attrs["study"] == "coins"
+    table = opened(tmp_path, "coin")
     assert dict(table.sizes) == {"bias": 2, "seed": 3, "toss": 5}
-    assert table.attrs["study"] == "coins"
-    xr.testing.assert_equal(table.drop_vars("side"), done.results.drop_vars("side"))
+    xr.testing.assert_equal(table.drop_vars("side"), done.results["coin"].to_dataset().drop_vars("side"))
     assert table["count"].sel(bias=0.7, seed=2) == Coin(bias=0.7, seed=2).run()["count"]
     assert bool(table.finished.all())
 
@@ -34,7 +44,7 @@ def test_a_second_run_computes_only_what_is_new(tmp_path: Path, ledger: Ledger) 
     assert sweep(grid(Logged, n_samples=3, seed=range(4)), tmp_path).computed == 4
     assert sweep(grid(Logged, n_samples=3, seed=range(6)), tmp_path).computed == 2
     assert len(ledger()) == 6
-    assert opened(tmp_path).sizes["seed"] == 6
+    assert opened(tmp_path, "logged").sizes["seed"] == 6
 
 
 def test_a_spec_that_occurs_twice_is_computed_once(tmp_path: Path, ledger: Ledger) -> None:
@@ -46,7 +56,8 @@ def test_a_spec_that_occurs_twice_is_computed_once(tmp_path: Path, ledger: Ledge
     ("arguments", "named"),
     [
         ({"trials": []}, "trials"),
-        ({"trials": [Coin(bias=0.5, seed=0), Bulky(seed=0)]}, "Coin and Bulky"),
+        ({"trials": [Coin(bias=0.5, seed=0), Namesake(seed=0)]}, "two classes are called coin"),
+        ({"now": []}, "there are none"),
         ({"retries": -1}, "retries"),
         ({"scheduler": "local:0"}, "local:0"),
         ({"scheduler": "local:two"}, "local:two"),
@@ -72,15 +83,81 @@ def test_a_directory_with_other_trials_is_refused(tmp_path: Path) -> None:
         sweep([Bulky(seed=0)], tmp_path)
 
 
+def test_several_kinds_share_a_directory(tmp_path: Path, ledger: Ledger) -> None:
+    logged, walks = grid(Logged, n_samples=3, seed=range(4)), grid(Walk, n_samples=[2, 3], seed=range(4))
+    done = sweep([*logged, *walks], tmp_path)
+    assert done.computed == 12
+    assert list(done.results.children) == ["logged", "walk"]
+    xr.testing.assert_identical(xr.open_datatree(tmp_path / "results.zarr").load(), done.results)
+    assert done.results["walk"].sizes == {"n_samples": 2, "seed": 4, "step": 3}, "each on its own axes"
+    assert done.records.keys() == {trial.key for trial in [*logged, *walks]}
+    assert len(ledger()) == 12
+
+
+def test_some_trials_may_be_computed_now_and_the_others_later(tmp_path: Path, ledger: Ledger) -> None:
+    logged, walks = grid(Logged, n_samples=3, seed=range(4)), grid(Walk, n_samples=2, seed=range(5))
+    trials = [*logged, *walks]
+    half = sweep(trials, tmp_path, now=walks)
+    assert half.computed == 5
+    assert (int(half.results["logged"].finished.sum()), int(half.results["walk"].finished.sum())) == (0, 5)
+    xr.testing.assert_identical(read_sweep(trials, tmp_path).results, half.results)
+    assert sweep(trials, tmp_path).computed == 4
+    assert len(ledger()) == 9
+
+
+def test_a_batch_holds_one_kind() -> None:
+    trials = [Batched(scale=1.0, seed=0), OtherBatched(scale=1.0, seed=0), Batched(scale=1.0, seed=1)]
+    assert batches(trials) == [(trials[0], trials[2]), (trials[1],)]
+
+
+def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        reads.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    trials = grid(Coin, bias=0.5, seed=range(3))
+    sweep(trials, tmp_path)
+    reads.clear()
+    sweep(trials, tmp_path)
+    assert sorted(name for name in reads if name.endswith(".safetensors")) == sorted(
+        f"{t.key}.safetensors" for t in trials
+    )
+
+
+def test_a_directory_of_the_first_schema_is_read(tmp_path: Path) -> None:
+    trials = grid(Coin, bias=0.5, seed=range(2))
+    sweep(trials, tmp_path, attrs={"study": "coins"})
+    old = {"trial": "Coin", "attrs": {"study": "coins"}, "specs": {trial.key: trial.spec for trial in trials}}
+    (tmp_path / "sweep.json").write_text(json.dumps(old))
+    listed = {trial.key: {"trial": "Coin", "spec": trial.spec} for trial in trials}
+    assert Store(tmp_path).manifest() == {"attrs": {"study": "coins"}, "trials": listed}
+    assert sweep(trials, tmp_path).computed == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "null", "[]", "{}", '{"schema": 99}', '{"schema": 2}', '{"schema": 2, "attrs": {}, "trials": {"a": 1}}'],
+)
+def test_a_sweep_json_that_cannot_be_read_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text(text)
+    with pytest.raises(InputError, match=r"sweep\.json: is not the record of a sweep") as error:
+        sweep([Coin(bias=0.5, seed=0)], tmp_path)
+    assert "\n" not in str(error.value)
+
+
 def test_failures_are_retried_recorded_and_tried_again(tmp_path: Path, ledger: Ledger) -> None:
     trials = [Flaky(failures=1, seed=0), Flaky(failures=3, seed=1), Flaky(failures=0, seed=2)]
     done = sweep(trials, tmp_path, retries=1)
-    assert [failure.spec["seed"] for failure in done.failures] == [1]
+    assert [(failure.key, failure.spec["seed"]) for failure in done.failures] == [(trials[1].key, 1)]
     assert done.failures[0].error == "ZeroDivisionError: on purpose"
     assert 'raise ZeroDivisionError("on purpose")' in done.failures[0].traceback
     assert done.failures[0].provenance["attempts"] == 2
     assert done.computed == 2
-    assert opened(tmp_path).finished.values.tolist() == [True, False, True]
+    assert opened(tmp_path, "flaky").finished.values.tolist() == [True, False, True]
     assert Store(tmp_path).read(trials[0].key).provenance["attempts"] == 2
     assert len(ledger()) == 2 + 2 + 1
     again = sweep(trials, tmp_path, retries=1)
@@ -100,7 +177,7 @@ def test_a_batch_is_stored_as_single_trials(tmp_path: Path, ledger: Ledger) -> N
     done = sweep(trials, tmp_path)
     assert sorted(line.count("/") for line in ledger()) == [2, 2, 4, 4]
     for trial in trials:
-        assert done.results.value.sel(scale=trial.scale, seed=trial.seed) == trial.scale * trial.seed
+        assert done.results["batched"].value.sel(scale=trial.scale, seed=trial.seed) == trial.scale * trial.seed
     Store(tmp_path).discard(trials[1].key)
     assert sweep(trials, tmp_path).computed == 1
     assert ledger()[-1] == "1.0/1"
@@ -128,14 +205,14 @@ def test_a_full_disk_is_an_error_at_once(
         sweep(trials, out, scheduler=scheduler)
     assert "\n" not in str(error.value)
     assert "Traceback" not in capfd.readouterr().err
-    table = Store(out).table(trials)
+    table = Store(out).tree(trials)["bulky"]
     assert table.finished.values[:3].tolist() == [True, True, False]
     assert table["values"].values[1, :10].tolist() == [1.0] * 10
-    assert opened(out).sizes["trial"] == 5
+    assert opened(out, "bulky").sizes["trial"] == 5
     assert not list(out.rglob(".*.tmp"))
     assert sweep(trials, out).failures == []
-    reference = sweep(trials, tmp_path / "reference").results
-    xr.testing.assert_identical(opened(out), xr.open_zarr(tmp_path / "reference" / "results.zarr").load())
+    reference = sweep(trials, tmp_path / "reference").results["bulky"]
+    xr.testing.assert_identical(opened(out, "bulky"), opened(tmp_path / "reference", "bulky"))
     assert bool(reference.finished.all())
 
 
@@ -143,10 +220,10 @@ def test_a_disk_too_full_for_the_table_keeps_the_previous_one(
     tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     sweep(grid(Bulky, seed=range(2)), tmp_path)
-    before = opened(tmp_path)
+    before = opened(tmp_path, "bulky")
     with full_disk(200), pytest.raises(OutputError, match="cannot be written"):
         Store(tmp_path).refresh(grid(Bulky, seed=range(2)))
-    xr.testing.assert_identical(opened(tmp_path), before)
+    xr.testing.assert_identical(opened(tmp_path, "bulky"), before)
 
 
 @pytest.mark.usefixtures("plain_user")
@@ -158,7 +235,7 @@ def test_a_read_only_output_is_an_error_at_once(tmp_path: Path, ledger: Ledger) 
     (out / "lock").chmod(0o444)
     with pytest.raises(OutputError, match=r"out: cannot write there \(Permission denied\)"):
         sweep(trials, out)
-    assert opened(out).sizes["seed"] == 2
+    assert opened(out, "logged").sizes["seed"] == 2
     assert len(ledger()) == 2, "nothing was computed"
     with pytest.raises(OutputError, match=r"out/new: cannot write there \(Permission denied\)"):
         sweep(trials, out / "new")
@@ -182,7 +259,7 @@ def test_any_damaged_byte_is_found_and_only_that_trial_computed_again(tmp_path: 
     for i in range(len(content)):
         path.write_bytes(content[:i] + bytes([content[i] ^ 1]) + content[i + 1 :])
         try:
-            read = store.read(victim)
+            read = Store(tmp_path).read(victim)
         except CorruptRecordError:
             found += 1
         else:  # padding
@@ -192,26 +269,26 @@ def test_any_damaged_byte_is_found_and_only_that_trial_computed_again(tmp_path: 
     for length in (0, 7, 100, len(content) - 1):
         path.write_bytes(content[:length])
         with pytest.raises(CorruptRecordError, match=victim):
-            store.read(victim)
-    before = opened(tmp_path)
+            Store(tmp_path).read(victim)
+    before = opened(tmp_path, "logged")
     assert (done := sweep(trials, tmp_path)).damaged == 1
     assert done.computed == 1
     assert [line.split()[0] for line in ledger()] == [*(t.key for t in trials), victim]
-    xr.testing.assert_identical(opened(tmp_path), before)
+    xr.testing.assert_identical(opened(tmp_path, "logged"), before)
 
 
 def test_a_damaged_table_is_noticed_and_made_again(tmp_path: Path, ledger: Ledger) -> None:
     trials = grid(Logged, n_samples=50, seed=range(3))
     sweep(trials, tmp_path)
-    before = opened(tmp_path)
-    chunk = tmp_path / "results.zarr" / "draws" / "0.0"
+    before = opened(tmp_path, "logged")
+    chunk = tmp_path / "results.zarr" / "logged" / "draws" / "0.0"
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 1
     chunk.write_bytes(content)
     with pytest.raises(RuntimeError):
-        opened(tmp_path)
+        opened(tmp_path, "logged")
     assert sweep(trials, tmp_path).computed == 0
-    xr.testing.assert_identical(opened(tmp_path), before)
+    xr.testing.assert_identical(opened(tmp_path, "logged"), before)
     assert len(ledger()) == 3
 
 
@@ -237,12 +314,13 @@ def test_two_drivers_on_one_store(tmp_path: Path, ledger: Ledger) -> None:
 
 
 def test_the_table_can_be_read_while_the_sweep_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "_REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(sweeps, "_REFRESH_SHARE", 1e9)
+    module = importlib.import_module("mnemoscope.sweeps.sweep")
+    monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_REFRESH_SHARE", 1e9)
     seen = []
 
     def look(_: Coin) -> dict[str, float]:
-        seen.append(int(opened(tmp_path).finished.sum()))
+        seen.append(int(opened(tmp_path, "coin").finished.sum()))
         return {"value": 1.0}
 
     monkeypatch.setattr(Coin, "run", look)
