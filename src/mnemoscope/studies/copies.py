@@ -10,9 +10,8 @@ COPIES = ("copies", "null", "excess_low", "excess_high")
 
 
 def copies(samples: Tensor, train: Dataset, holdout: Dataset, seed: int) -> dict[str, float]:
-    """Share of copies, that of the null, and the ends of the 95 % interval of the excess; see ``audited``."""
-    found = audited(samples, train, holdout, seed)
-    return dict(zip(COPIES, (found.rate.fraction, found.null.fraction, *found.excess_interval), strict=True))
+    """``copy_shares`` of what ``audited`` finds."""
+    return copy_shares(audited(samples, train, holdout, seed))
 
 
 def audited(samples: Tensor, train: Dataset, holdout: Dataset, seed: int) -> MeasureResult:
@@ -27,3 +26,8 @@ def audited(samples: Tensor, train: Dataset, holdout: Dataset, seed: int) -> Mea
     values = from_model(samples.reshape(-1, *train.event_shape), train.value_range)
     generated = Dataset(values, "samples", train.value_range)
     return audit(generated, train, holdout=holdout, measures=["distance-ratio"], seed=seed).results[0]
+
+
+def copy_shares(found: MeasureResult) -> dict[str, float]:
+    """Share of copies, that of the null, and the ends of the 95 % interval of the excess."""
+    return dict(zip(COPIES, (found.rate.fraction, found.null.fraction, *found.excess_interval), strict=True))

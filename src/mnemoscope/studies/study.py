@@ -23,7 +23,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -120,7 +120,7 @@ class Experiment(Trial, frozen=True):
 
     @classmethod
     @abstractmethod
-    def plan(cls, preset: Preset, seeds: Seeds) -> Sequence[Self]:
+    def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["Experiment"]:
         """The trials: ``quick`` for minutes on two cores, ``paper`` for the scale of the source; maybe none."""
 
     @classmethod

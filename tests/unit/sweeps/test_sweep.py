@@ -58,6 +58,7 @@ def test_a_spec_that_occurs_twice_is_computed_once(tmp_path: Path, ledger: Ledge
         ({"trials": []}, "trials"),
         ({"trials": [Coin(bias=0.5, seed=0), Namesake(seed=0)]}, "two classes are called coin"),
         ({"now": []}, "there are none"),
+        ({"now": [Logged(n_samples=2, seed=0)]}, "now: has trials that are not among"),
         ({"retries": -1}, "retries"),
         ({"scheduler": "local:0"}, "local:0"),
         ({"scheduler": "local:two"}, "local:two"),
@@ -124,7 +125,7 @@ def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     reads.clear()
     sweep(trials, tmp_path)
     assert sorted(name for name in reads if name.endswith(".safetensors")) == sorted(
-        f"{t.key}.safetensors" for t in trials
+        f"{trial.key}.safetensors" for trial in trials
     )
 
 

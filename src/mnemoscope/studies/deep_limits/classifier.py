@@ -29,7 +29,7 @@ CONVOLUTIONS = ["inner.weight", "outer.weight"]
 Labelled: TypeAlias = Literal["fashion-mnist", "cifar-10"]
 
 
-def train_images(
+def train_classifier(
     data: Labelled,
     depth: int,
     activation: str,
@@ -43,7 +43,7 @@ def train_images(
     Raises:
         InputError: the loss is not finite.
     """
-    (train, labels), (test, test_labels) = _images(data, "train", n_samples), _images(data, "test", N_TEST)
+    (train, labels), (test, test_labels) = load_labelled(data, "train", n_samples), load_labelled(data, "test", N_TEST)
     network = ResidualCNN(
         train.shape[1],
         CLASSES,
@@ -90,17 +90,17 @@ def train_images(
 
 def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     with torch.no_grad():
-        guessed = torch.cat([network(part).argmax(dim=1) for part in torch.split(images, 500)])
+        guessed = torch.cat([network(batch).argmax(dim=1) for batch in torch.split(images, 500)])
     return 100 * float((guessed == labels).double().mean())
 
 
 @cache
-def _images(data: Labelled, part: Literal["train", "test"], count: int) -> tuple[Tensor, Tensor]:
+def load_labelled(data: Labelled, split: Literal["train", "test"], count: int) -> tuple[Tensor, Tensor]:
     """The first images, averaged and in units of the training pixels' deviation around their mean; their labels."""
     if data == "cifar-10":
-        images, labels = load_cifar_10(part, count)
+        images, labels = load_cifar_10(split, count)
     else:
-        name = {"train": "train", "test": "t10k"}[part]
+        name = {"train": "train", "test": "t10k"}[split]
         files = [FASHION_MNIST / f"{name}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
         images, labels = (load_idx(file)[:count] for file in files)
         images = images[:, None]
