@@ -187,15 +187,13 @@ def _ask(experiment: type[Experiment], done: Sweep, *, complete: bool) -> tuple[
     results = done.results[experiment.kind()].to_dataset()
     try:
         return list(experiment.claims(results)) if complete else [], list(experiment.plots(results))
-    except (KeyError, AttributeError) as error:
+    except (KeyError, AttributeError):
         # With today's code alone this is a defect and keeps its traceback.
         older = [code for code in results.attrs["code"] if code != code_version()]
         if not older:
             raise
-        raise InputError(
-            f"{experiment.kind()}: trials written by older code ({', '.join(older)}) lack {error}:"
-            " run the study again in another directory"
-        ) from None
+        text = f"its trials were written by older code ({', '.join(older)}) and lack what is claimed or drawn"
+        raise InputError(f"{experiment.kind()}: {text}: run the study again in another directory") from None
 
 
 def claim_texts(claim: Claim) -> tuple[str, str, str]:

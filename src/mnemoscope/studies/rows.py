@@ -17,7 +17,11 @@ def rows(results: xr.Dataset, **where: Any) -> xr.Dataset:
         Every spec field is a coordinate along ``trial``, those that do not vary too.
     """
     dims = results.finished.dims
-    flat = results if dims == ("trial",) else results.stack(trial=dims).reset_index("trial")
+    flat = results
+    if not dims:
+        flat = results.expand_dims("trial")
+    elif dims != ("trial",):
+        flat = results.stack(trial=dims).reset_index("trial")
     shape = (flat.sizes["trial"],)
     fields = {name: ("trial", np.broadcast_to(c.values, shape)) for name, c in results.coords.items() if not c.dims}
     flat = flat.assign_coords(fields)

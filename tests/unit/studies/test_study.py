@@ -10,7 +10,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.pages.figures import FIGURE_COLOURS
 from mnemoscope.studies import STUDIES, Claim, Study, load_study
 from mnemoscope.studies.figures import THEMES, style
-from mnemoscope.studies.report import claim_texts
+from mnemoscope.studies.findings import claim_texts
 
 
 def claim(**changes: Any) -> Claim:
@@ -63,7 +63,9 @@ def test_every_registered_study_can_be_loaded() -> None:
         study = load_study(name)
         assert isinstance(study, Study)
         assert study.name == name
-        assert study.trials("quick", 0)
+        planned = study.plan("quick", 0)
+        assert planned
+        assert len({experiment.kind() for experiment in study.experiments}) == len(study.experiments)
 
 
 def luminance(colour: str) -> float:
