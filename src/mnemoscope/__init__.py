@@ -4,20 +4,55 @@ import mnemoscope as mn
 
 report = mn.audit(generated, train, holdout=test)
 print(report.verdict)
+
+Names and rooms are loaded on first use (PEP 562): the import itself costs neither torch nor a second.
 """
 
+from typing import TYPE_CHECKING
+
 from mnemoscope._version import __version__
-from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Report, audit
-from mnemoscope.data import Dataset, Gaussian, GaussianMixture, LinearManifold, load
-from mnemoscope.errors import ConvergenceError, InputError, MnemoscopeError, OutputError
-from mnemoscope.monitoring import MemorizationMonitor
-from mnemoscope.neighbours import nearest_neighbours
-from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
-from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
-from mnemoscope.sampling import sample
-from mnemoscope.scores import EmpiricalBayesScore, EmpiricalScore, LawScore, Score, TikhonovScore
-from mnemoscope.theory import learning_curve, phase_diagram, predict, spectral_density, training_curve
-from mnemoscope.training import TrainingSpec, fit, load_run, train_run
+
+if TYPE_CHECKING:
+    from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Report, audit
+    from mnemoscope.data import Dataset, Gaussian, GaussianMixture, LinearManifold, load
+    from mnemoscope.errors import ConvergenceError, InputError, MnemoscopeError, OutputError
+    from mnemoscope.monitoring import MemorizationMonitor
+    from mnemoscope.neighbours import nearest_neighbours
+    from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
+    from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
+    from mnemoscope.sampling import sample
+    from mnemoscope.scores import EmpiricalBayesScore, EmpiricalScore, LawScore, Score, TikhonovScore
+    from mnemoscope.theory import learning_curve, phase_diagram, predict, spectral_density, training_curve
+    from mnemoscope.training import TrainingSpec, fit, load_run, train_run
+else:  # hidden from type checkers, which would otherwise believe that every attribute exists
+    from importlib import import_module
+
+    _ROOMS = {
+        "auditing": "AbsoluteDistance DistanceRatio Report audit",
+        "data": "Dataset Gaussian GaussianMixture LinearManifold load",
+        "errors": "ConvergenceError InputError MnemoscopeError OutputError",
+        "monitoring": "MemorizationMonitor",
+        "neighbours": "nearest_neighbours",
+        "networks": "MLP NetworkScore NetworkSpec UNet build_network",
+        "processes": "EDM OrnsteinUhlenbeck Process VarianceExploding VariancePreserving",
+        "sampling": "sample",
+        "scores": "EmpiricalBayesScore EmpiricalScore LawScore Score TikhonovScore",
+        "theory": "learning_curve phase_diagram predict spectral_density training_curve",
+        "training": "TrainingSpec fit load_run train_run",
+    }
+    _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+    def __getattr__(name: str) -> object:
+        if name in _ROOMS:  # ``mn.scores`` without an import of its own
+            return import_module(f"{__name__}.{name}")
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_ROOMS, *__all__})
+
 
 __all__ = [
     "EDM",
