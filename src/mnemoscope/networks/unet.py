@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from mnemoscope.data.images import image_layout
 from mnemoscope.errors import InputError
+from mnemoscope.extras import optional
 from mnemoscope.networks.embedding import LEVEL_SCALE
 
 
@@ -20,6 +21,7 @@ class UNet(nn.Module):
     Raises:
         InputError: an event shape that is no image, sides that cannot be halved often enough, or a width that is not
             a multiple of 8.
+        MissingExtraError: diffusers is not installed.
     """
 
     def __init__(self, event_shape: tuple[int, ...], width: int = 32, scales: int = 2, blocks: int = 1) -> None:
@@ -34,10 +36,8 @@ class UNet(nn.Module):
         sides = event_shape[1:] if layout == "CHW" else event_shape[:2]
         if any(side % 2 ** (scales - 1) for side in sides):
             raise InputError(f"the U-Net's {scales} scales need sides divisible by {2 ** (scales - 1)}, got {sides}")
-
-        from diffusers import UNet2DModel  # seconds to import: only those who build one pay for it
-
-        self.unet = UNet2DModel(
+        # Seconds to import: only those who build one pay for it, and only they need it installed.
+        self.unet = optional("diffusers", "train").UNet2DModel(
             sample_size=sides,
             in_channels=channels,
             out_channels=channels,

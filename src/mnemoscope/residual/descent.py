@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mnemoscope.errors import InputError
+from mnemoscope.extras import optional
 from mnemoscope.residual.dense import ResidualMLP
 
 
@@ -99,9 +100,8 @@ def gradient_flow(
 
     Raises:
         InputError: times that do not start at 0 or do not increase, or clip not positive.
+        MissingExtraError: torchdiffeq is not installed.
     """
-    from torchdiffeq import odeint  # seconds to import: only those who solve an ODE pay for it
-
     _check_clip(clip)
     if times.ndim != 1 or len(times) < 2 or float(times[0]) != 0 or bool((times.diff() <= 0).any()):
         raise InputError("times: must be at least two, start at 0 and increase")
@@ -116,7 +116,7 @@ def gradient_flow(
 
     start = tuple(parameter.detach().clone() for parameter in trained.values())
     with torch.no_grad():
-        paths = odeint(slope, start, times.to(start[0]), rtol=rtol, atol=atol)
+        paths = optional("torchdiffeq", "train").odeint(slope, start, times.to(start[0]), rtol=rtol, atol=atol)
         losses = []
         for weights in zip(*paths, strict=True):
             _load(trained, weights)

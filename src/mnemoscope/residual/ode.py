@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mnemoscope.errors import InputError
+from mnemoscope.extras import optional
 from mnemoscope.residual.dense import ResidualBranches
 from mnemoscope.residual.initial import check_depth
 from mnemoscope.residual.layers import LayerWeights, Stack, find_stack, layer_weights, resample_layers, stack_blocks
@@ -57,16 +58,17 @@ class NeuralODE:
 
         Raises:
             InputError: steps < 1.
+            MissingExtraError: torchdiffeq is not installed.
         """
-        from torchdiffeq import odeint  # seconds to import: only those who solve an ODE pay for it
-
         if steps is not None and steps < 1:
             raise InputError(f"steps: must be at least 1, got {steps}")
         scheme: dict[str, Any] = {"method": "dopri5", "rtol": rtol, "atol": atol}
         if steps is not None:
             scheme = {"method": "rk4", "options": {"step_size": 1 / steps}}
         ends = torch.tensor([0.0, 1.0], dtype=h.dtype, device=h.device)
-        states: Tensor = odeint(lambda s, state: self.velocity(state, self.path(float(s))), h, ends, **scheme)
+        states: Tensor = optional("torchdiffeq", "train").odeint(
+            lambda s, state: self.velocity(state, self.path(float(s))), h, ends, **scheme
+        )
         return states[-1]
 
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from mnemoscope.errors import InputError
+from mnemoscope.extras import optional
 from mnemoscope.processes import Process
 from mnemoscope.processes.base import standard_normal
 from mnemoscope.progress import progress_bar
@@ -56,11 +56,14 @@ def sample(
 
     Raises:
         InputError: n < 1, an unknown solver, no way to tell the event shape, or samples that are not finite.
+        MissingExtraError: the adaptive solver's torchdiffeq is not installed.
     """
     if n < 1 or batch_size < 1:
         raise InputError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
     if solver not in SOLVERS:
         raise InputError(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
+    if solver == "adaptive":
+        optional("torchdiffeq", "train")  # what it needs, before any work
     if initial is None:
         initial = _draw_initial(score, process, n, event_shape, generator)
     elif initial.shape[0] != n:
@@ -123,7 +126,9 @@ def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor
         return r.to(y) * noise(y, r)
 
     ends = grid[[0, -1]].log().to(y.device)
-    path: Tensor = odeint(slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5")
+    path: Tensor = optional("torchdiffeq", "train").odeint(
+        slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5"
+    )
     return path[-1]
 
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mnemoscope.errors import InputError, OutputError
-from mnemoscope.sweeps.execution import Outcome, TrialBatch, check_scheduler, execute
+from mnemoscope.sweeps.attempt import Outcome, TrialBatch
+from mnemoscope.sweeps.execution import check_scheduler, execute
 from mnemoscope.sweeps.store import CorruptRecordError, Failure, Record, Store
 from mnemoscope.sweeps.trial import Trial, batches
 
@@ -71,6 +72,7 @@ def sweep(
         InputError: no trials, two kinds of one name, a directory with other kinds of trial or in use by another
             sweep, a scheduler that cannot be had.
         OutputError: ``out`` cannot be written (full, read-only); what is stored stays readable.
+        MissingExtraError: a scheduler without Dask, or a trial that needs what is not installed.
     """
     trials = check_trials(trials)
     wanted = trials if now is None else check_trials(now)

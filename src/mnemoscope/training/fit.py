@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnemoscope.errors import DivergenceError, InputError
+from mnemoscope.extras import optional
 from mnemoscope.networks import NetworkScore
 from mnemoscope.networks.score import predict_noise
 from mnemoscope.processes import Process, Time
@@ -85,10 +85,11 @@ def fit(
     Raises:
         InputError: no data, or a batch that the processes cannot share evenly.
         DivergenceError: a loss that is not finite; it knows the step and the learning rate.
+        MissingExtraError: accelerate is not installed.
     """
     if data.ndim < 2 or len(data) == 0:
         raise InputError(f"data must have shape (n_samples, *event) with n_samples >= 1, got {tuple(data.shape)}")
-    accelerator = Accelerator()
+    accelerator = optional("accelerate", "train").Accelerator()
     if spec.batch_size % accelerator.num_processes:
         raise InputError(f"batch_size {spec.batch_size} is not divisible by {accelerator.num_processes} processes")
     generator = torch.Generator().manual_seed(spec.seed)

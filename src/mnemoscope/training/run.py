@@ -12,6 +12,7 @@ from typing import Any
 from mnemoscope._version import __version__
 from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
+from mnemoscope.extras import optional
 from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
 from mnemoscope.output import output_folder, write_json
 from mnemoscope.processes import Process, make_process
@@ -49,7 +50,9 @@ def train_run(
     Raises:
         InputError: the folder holds a run and ``resume`` was not asked for, or its run differs (the field is named).
         OutputError: the folder cannot be written to.
+        MissingExtraError: accelerate, or the network's own library, is not installed.
     """
+    optional("accelerate", "train")  # what fit needs: a run folder is begun only where it can be trained
     items, built = data.to_model(), build_network(network, spec.seed)  # whatever they refuse, nothing is written
     path = output_folder(folder)
     asked = _describe(data, process, network, spec)

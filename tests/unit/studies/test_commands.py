@@ -9,9 +9,9 @@ import pytest
 import typer
 import xarray as xr
 
-from mnemoscope import cli
+from mnemoscope.cli import main
+from mnemoscope.cli.study import app
 from mnemoscope.studies import STUDIES, Experiment, Preset
-from mnemoscope.studies.commands import app
 from mnemoscope.sweeps import Store, sweep
 
 from . import toy_study
@@ -33,12 +33,12 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     monkeypatch.setenv("COLUMNS", "160")
     root = typer.Typer()
     root.add_typer(app, name="study")
-    monkeypatch.setattr(cli, "app", root)
+    monkeypatch.setattr("mnemoscope.cli.app.app", root)
 
     def run(*arguments: str | Path) -> Ran:
         monkeypatch.setattr(sys, "argv", ["mnemoscope", "study", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
-            cli.main()
+            main()
         return Ran(int(caught.value.code or 0), *capfd.readouterr())
 
     return run

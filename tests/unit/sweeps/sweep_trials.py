@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from mnemoscope.extras import optional
 from mnemoscope.sweeps import Result, Trial, grid
 
 
@@ -92,6 +93,17 @@ class Deadly(Trial):
     def run(self) -> Result:
         if self.seed == 2:
             os.kill(os.getpid(), signal.SIGKILL)
+        return {"value": self.seed}
+
+
+class Lacking(Trial):
+    """Needs what is nowhere installed."""
+
+    seed: int
+
+    def run(self) -> Result:
+        note(f"lacking {self.seed}")
+        optional("no_such_module", "train")
         return {"value": self.seed}
 
 

@@ -1,8 +1,9 @@
 """What only worker processes can show: threads, devices, trials that kill their worker."""
 
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 import xarray as xr
 from distributed import LocalCluster
 
-from mnemoscope.errors import InputError, MnemoscopeError, OutputError
-from mnemoscope.sweeps import Store, execution, grid, sweep
+from mnemoscope.errors import InputError, MissingExtraError, MnemoscopeError, OutputError
+from mnemoscope.sweeps import Store, cluster, grid, sweep
+from mnemoscope.sweeps.attempt import attempt
+from mnemoscope.sweeps.execution import execute
 from mnemoscope.sweeps.trial import batches
 
-from .sweep_trials import Deadly, OnDevice
+from .sweep_trials import Deadly, Lacking, OnDevice
 
 
 def overlaps(results: xr.Dataset) -> int:
@@ -25,7 +28,7 @@ def overlaps(results: xr.Dataset) -> int:
 
 
 @contextmanager
-def cluster(**options: Any) -> Iterator[str]:
+def thread_cluster(**options: Any) -> Iterator[str]:
     """The address of a cluster that lives in threads of this process."""
     fixed = {"n_workers": 1, "processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
     with LocalCluster(**fixed, scheduler_kwargs={"dashboard": False}, **options) as made:
@@ -42,7 +45,7 @@ def test_workers_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_local_workers_have_a_device_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "_visible_devices", lambda: ["3", "5"])
+    monkeypatch.setattr(cluster, "_visible_devices", lambda: ["3", "5"])
     results = (
         sweep(grid(OnDevice, seed=range(8), share=1.0), tmp_path, scheduler="local:4").results["on-device"].to_dataset()
     )
@@ -54,7 +57,7 @@ def test_local_workers_have_a_device_each(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(("share", "at_once"), [(0.0, 4), (0.5, 2), (1.0, 1)])
 def test_a_device_takes_as_many_trials_as_their_share_allows(share: float, at_once: int, tmp_path: Path) -> None:
-    with cluster(threads_per_worker=4, resources={"GPU": 1.0}) as address:
+    with thread_cluster(threads_per_worker=4, resources={"GPU": 1.0}) as address:
         results = (
             sweep(grid(OnDevice, seed=range(8), share=share), tmp_path, scheduler=address)
             .results["on-device"]
@@ -64,39 +67,61 @@ def test_a_device_takes_as_many_trials_as_their_share_allows(share: float, at_on
 
 
 def test_few_trials_are_handed_out_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    handed_out, first_done = [], execution._first_done
-    monkeypatch.setattr(execution, "_first_done", lambda fs: handed_out.append(len(fs)) or first_done(fs))
-    with cluster(threads_per_worker=2) as address:
+    handed_out, first_done = [], cluster._first_done
+    monkeypatch.setattr(cluster, "_first_done", lambda fs: handed_out.append(len(fs)) or first_done(fs))
+    with thread_cluster(threads_per_worker=2) as address:
         sweep(grid(OnDevice, seed=range(10)), tmp_path, scheduler=address)
     assert max(handed_out) == 2 * 2
 
 
 def test_a_cluster_without_gpus_is_refused(tmp_path: Path) -> None:
-    with cluster() as address, pytest.raises(InputError, match='--resources "GPU=1"'):
+    with thread_cluster() as address, pytest.raises(InputError, match='--resources "GPU=1"'):
         sweep([OnDevice(seed=0, share=0.5)], tmp_path, scheduler=address)
 
 
 def test_workers_that_do_not_share_the_directory_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="need a shared directory"):
-        execution.attempt((OnDevice(seed=0),), tmp_path, 0)
+        attempt((OnDevice(seed=0),), tmp_path, 0)
 
 
 def test_a_cluster_that_goes_away_is_an_error_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "_CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(cluster, "_CONNECT_TIMEOUT", 1)
     store, trials = Store(tmp_path), grid(OnDevice, seed=range(4))
     store.create()
     store.write_manifest(trials, {})
-    with cluster() as address:
-        outcomes = execution.execute(batches(trials), tmp_path, 0, address)
+    with thread_cluster() as address:
+        outcomes = execute(batches(trials), tmp_path, 0, address)
         assert next(outcomes).error is None
     with closing(outcomes), pytest.raises(MnemoscopeError, match="the Dask scheduler is gone"):
         list(outcomes)
 
 
 def test_trials_for_a_gpu_are_refused_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "_visible_devices", list)
+    monkeypatch.setattr(cluster, "_visible_devices", list)
     with pytest.raises(InputError, match="need a GPU"):
         sweep([OnDevice(seed=0, share=1.0)], tmp_path, scheduler="local:1")
+
+
+@pytest.mark.parametrize("where", ["here", "cluster"])
+def test_a_missing_extra_ends_the_sweep(where: str, tmp_path: Path, ledger: Callable[[], list[str]]) -> None:
+    with (
+        nullcontext() if where == "here" else thread_cluster() as scheduler,
+        pytest.raises(MissingExtraError, match=r"pip install 'mnemoscope\[train\]'"),
+    ):
+        sweep(grid(Lacking, seed=range(50)), tmp_path / "out", scheduler=scheduler, retries=1)
+    assert len(ledger()) < 10
+    assert not list((tmp_path / "out" / "failed").iterdir())
+
+
+def test_without_dask_a_scheduler_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    trials = grid(OnDevice, seed=range(2))
+    with pytest.raises(MissingExtraError, match=r"pip install 'mnemoscope\[sweeps\]'"):
+        sweep(trials, tmp_path / "out", scheduler="local:2")
+    assert not (tmp_path / "out").exists()
+    assert sweep(trials, tmp_path / "out").computed == 2
 
 
 def test_a_trial_that_kills_its_worker_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_bad_arguments_are_refused(arguments: dict[str, object], named: str, tmp
 
 
 def test_a_scheduler_that_does_not_answer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnemoscope.sweeps.execution._CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr("mnemoscope.sweeps.cluster._CONNECT_TIMEOUT", 0.2)
     with pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:9"):
         sweep([Coin(bias=0.5, seed=0)], tmp_path, scheduler="tcp://127.0.0.1:9")
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from mnemoscope.errors import InputError
+from mnemoscope.extras import optional
 from mnemoscope.processes import Process, VarianceExploding, VariancePreserving
 from mnemoscope.sampling import sample
 from mnemoscope.scores import (
@@ -153,6 +153,8 @@ def follow(score: Score, process: Process, x: Tensor) -> tuple[Tensor, Tensor]:
         return at.exp() * score.noise(process.alpha(t) * y, t)
 
     start = x / process.alpha(process.t_max)
-    y = odeint(slope, start, log_ratio, rtol=PATH_TOLERANCE, atol=1e-12, method="dopri5")
+    y = optional("torchdiffeq", "train").odeint(
+        slope, start, log_ratio, rtol=PATH_TOLERANCE, atol=1e-12, method="dopri5"
+    )
     times = process.time_of(log_ratio.exp())
     return times, process.alpha(times)[:, None, None] * y

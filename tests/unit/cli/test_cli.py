@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnemoscope import cli
+from mnemoscope import __version__
+from mnemoscope.cli import main
 from mnemoscope.data import load, load_digits
 
 Run = Callable[..., tuple[int, str, str]]
@@ -23,7 +24,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     def call(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mnemoscope", *map(str, arguments)])
         with pytest.raises(SystemExit) as stopped:
-            cli.main()
+            main()
         printed = capsys.readouterr()
         return int(stopped.value.code or 0), printed.out, printed.err
 
@@ -203,6 +204,15 @@ def test_a_read_only_folder_is_refused(run: Run, files: dict[str, Path], tmp_pat
     (tmp_path / "locked").mkdir(mode=0o555)
     code, _, err = run("audit", files["honest"], files["train"], "--out", tmp_path / "locked")
     assert (code, "locked" in err) == (2, True)
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"mnemoscope {__version__}\n", "")
+
+
+def test_without_a_command_the_help_is_all_there_is(run: Run) -> None:
+    code, out, err = run()
+    assert (code, "Usage: mnemoscope" in out, err) == (2, True, "")
 
 
 def test_help_lists_the_commands() -> None:

@@ -4,16 +4,15 @@ Errors that a person can act on are raised; the command line that mounts ``app``
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from mnemoscope.studies import STUDIES, load_study
-from mnemoscope.studies.findings import Findings, claim_texts, report_study, run_study, study_name
-from mnemoscope.studies.study import Preset
+if TYPE_CHECKING:
+    from mnemoscope.studies.findings import Findings
+
+Preset = Literal["quick", "paper"]
+"""Those of ``mnemoscope.studies.study``, which takes a second to import."""
 
 app = typer.Typer(help="Results of the literature, computed again and checked.", no_args_is_help=True)
 
@@ -21,6 +20,8 @@ app = typer.Typer(help="Results of the literature, computed again and checked.",
 @app.command("list")
 def list_studies() -> None:
     """List the studies and what each is about."""
+    from mnemoscope.studies import STUDIES, load_study
+
     for name in STUDIES:
         typer.echo(f"{name}\t{load_study(name).title}")
 
@@ -42,6 +43,9 @@ def run(
 
     Exits with 1 if a claim does not hold or waits for trials.
     """
+    from mnemoscope.studies import load_study
+    from mnemoscope.studies.findings import run_study
+
     study = load_study(name)
     directory = out or Path(f"mnemoscope-{name}")
     found = run_study(study, directory, preset=preset, seed=seed, only=only or [], scheduler=scheduler, progress=True)
@@ -54,10 +58,19 @@ def report(directory: Annotated[Path, typer.Argument(help="The directory of a st
 
     Exits with 1 if a claim does not hold or waits for trials.
     """
+    from mnemoscope.studies import load_study
+    from mnemoscope.studies.findings import report_study, study_name
+
     _finish(report_study(load_study(study_name(directory)), directory), directory)
 
 
-def _finish(found: Findings, directory: Path) -> None:
+def _finish(found: "Findings", directory: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mnemoscope.studies.findings import claim_texts
+
     table = Table("claim", "published", "measured", "tolerance", "holds", "statement")
     for claim in found.claims:
         table.add_row(

@@ -1,0 +1,10 @@
+"""The command line: thin wrappers, progress on stderr, results on stdout.
+
+Exit codes: 0 done; 1 the work ran and what it checked does not hold; 2 bad usage or bad input, one line on stderr.
+
+One file for each group of commands. Each imports what it needs inside the command: no ``--help`` loads torch.
+"""
+
+from mnemoscope.cli.app import main
+
+__all__ = ["main"]

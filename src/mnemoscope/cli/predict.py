@@ -1,0 +1,38 @@
+"""``mnemoscope predict``."""
+
+from typing import Annotated
+
+import typer
+
+from mnemoscope.cli.options import DATA, AsJson, noise_draws_of, print_json
+
+
+def predict(
+    psi_p: Annotated[float, typer.Option(help="Features per dimension, p/d.")],
+    time: Annotated[float, typer.Option(help="Time t of the Ornstein-Uhlenbeck process.")],
+    ridge: Annotated[float, typer.Option(help="Ridge λ.")],
+    psi_n: Annotated[float | None, typer.Option(help="Samples per dimension, n/d; that of --data if left out.")] = None,
+    noise_draws: Annotated[str, typer.Option(help="Noise draws m of each sample, or inf.")] = "inf",
+    activation: Annotated[str, typer.Option(help="relu, tanh, erf, gelu or sine.")] = "relu",
+    data: Annotated[str | None, typer.Option(help=f"Take the covariance of a data set: {DATA}")] = None,
+    whitening: Annotated[float | None, typer.Option(help="Whiten the data with this ridge first.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the precise learning curves of random-feature scores say: losses, side of the crossover, what would help."""
+    from mnemoscope.data import load
+    from mnemoscope.theory import predict as run_predict
+
+    prediction = run_predict(
+        psi_n=psi_n,
+        psi_p=psi_p,
+        noise_draws=noise_draws_of(noise_draws),
+        time=time,
+        ridge=ridge,
+        activation=activation,
+        data=None if data is None else load(data, progress=True).array,
+        whitening=whitening,
+    )
+    if as_json:
+        print_json(prediction.payload())
+    else:
+        typer.echo(prediction.sentence)
