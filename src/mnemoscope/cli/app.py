@@ -17,10 +17,11 @@ from mnemoscope.errors import MnemoscopeError
 app = typer.Typer(name="mnemoscope", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
-def _print_version(asked: bool) -> None:
+def _print_version(asked: bool) -> bool:
     if asked:
         typer.echo(f"mnemoscope {__version__}")
         raise typer.Exit
+    return asked  # the option's value is what its callback returns
 
 
 @app.callback()
