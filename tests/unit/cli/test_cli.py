@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from mnemoscope import __version__
 from mnemoscope.cli import main
+from mnemoscope.cli.study import Preset
 from mnemoscope.data import load, load_digits
+from mnemoscope.studies.study import PRESETS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -138,6 +141,7 @@ def test_predict(run: Run) -> None:
 
 def test_studies_are_mounted(run: Run) -> None:
     assert run("study", "list")[0] == 0
+    assert get_args(Preset) == PRESETS
 
 
 BAD = {
