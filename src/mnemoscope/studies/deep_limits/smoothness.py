@@ -134,7 +134,8 @@ def _draw(figure: Figure, trials: xr.Dataset) -> None:
     figure.set_size_inches(10.0, 4.0)
     left, right = figure.subplots(1, 2, sharey=True)
     names = [f"{a}, {i}" for a, i in zip(trials.activation.values, trials.initialization.values, strict=True)]
-    kinds = list(dict.fromkeys(names))
+    # Starts in this order, whatever grid the trials fill.
+    kinds = sorted(dict.fromkeys(names), key=lambda name: ("tied", "smooth", "iid").index(name.split(", ")[1]))
     lines = np.array([kinds.index(name) for name in names])
     left.axvline(-0.5, color="C3", linestyle=":", label="noise")
     left.axvline(0, color="C1", linestyle="--", label="random walk: smooth above")
