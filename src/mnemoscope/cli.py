@@ -146,7 +146,7 @@ def train(
     others = dict.fromkeys(network_names(), at_once) | {RANDOM_FEATURES: stepwise | every}
     for name in choose(network, others, "--network"):
         raise InputError(f"--{name.replace('_', '-')}: has no meaning for --network {network}")
-    draws = {} if noise_draws is None else {"noise_draws": _noise_draws(noise_draws)}
+    draws: dict[str, Any] = {} if noise_draws is None else {"noise_draws": _noise_draws(noise_draws)}
     forward = make_process(process)
     if network == RANDOM_FEATURES:
         features = RandomFeatureSpec(**_given(n_features=width), **draws, **at_once, seed=seed)
