@@ -17,42 +17,68 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[str, typer.Argument(help=f"Training set: {DATA}")],
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
-    network: Annotated[str, typer.Option(help="unet, mlp, residual or two-layer.")] = "unet",
-    width: Annotated[int | None, typer.Option(help="Channels or units of the network's first layer.")] = None,
+    network: Annotated[str, typer.Option(help="unet, mlp, residual, two-layer or random-features.")] = "unet",
+    width: Annotated[int | None, typer.Option(help="Channels, units or features of the first layer.")] = None,
     process: Annotated[str, typer.Option(help="Forward process.")] = "variance-preserving",
-    noise_draws: Annotated[str, typer.Option(help="Noise draws m of each sample for the whole run, or inf.")] = "inf",
-    learning_rate: Annotated[float, typer.Option(help="Learning rate η.")] = 1e-3,
-    optimizer: Annotated[str, typer.Option(help="adam or sgd.")] = "adam",
-    steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 10_000,
-    batch_size: Annotated[int, typer.Option(help="Batch size.")] = 128,
-    ema_decay: Annotated[float, typer.Option(help="Decay of the weights' moving average.")] = 0.999,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.", min=1)] = 1000,
+    noise_draws: Annotated[
+        str | None,
+        typer.Option(
+            help="Noise draws m of each sample for the whole run, or inf (the default; of random-features, which need "
+            "a number, as many as are 10 for each feature in all)."
+        ),
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate η; 0.001 if left out.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam (if left out) or sgd.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps; 10000 if left out.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Batch size; 128 if left out.")] = None,
+    ema_decay: Annotated[
+        float | None, typer.Option(help="Decay of the weights' moving average; 0.999 if left out.")
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Steps between checkpoints; 1000 if left out.", min=1)
+    ] = None,
+    ridge: Annotated[float | None, typer.Option(help="Ridge λ of random-features; 0.001 if left out.")] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="Of random-features: relu (if left out), erf, sine, tanh or gelu.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the latest checkpoint in OUT.")] = False,
     seed: Seed = 0,
 ) -> None:
-    """Train a score network by denoising score matching."""
+    """Train a score network by denoising score matching: step by step, or random-features at once, in closed form."""
+    from mnemoscope.choose import choose
     from mnemoscope.data import load
     from mnemoscope.networks import NetworkSpec
+    from mnemoscope.networks.build import network_names
     from mnemoscope.processes import make_process
-    from mnemoscope.training import TrainingSpec, train_run
+    from mnemoscope.random_features import RandomFeatureSpec
+    from mnemoscope.training import RANDOM_FEATURES, TrainingSpec, train_random_features, train_run
 
-    spec = TrainingSpec(
-        steps=steps,
-        batch_size=batch_size,
-        noise_draws=noise_draws_of(noise_draws),
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        ema_decay=ema_decay,
-        seed=seed,
+    stepwise = _given(
+        learning_rate=learning_rate, optimizer=optimizer, steps=steps, batch_size=batch_size, ema_decay=ema_decay
     )
+    every, at_once = _given(checkpoint_every=checkpoint_every), _given(ridge=ridge, activation=activation)
+    others = dict.fromkeys(network_names(), at_once) | {RANDOM_FEATURES: stepwise | every}
+    for name in choose(network, others, "--network"):
+        raise InputError(f"--{name.replace('_', '-')}: has no meaning for --network {network}")
+    draws: dict[str, Any] = {} if noise_draws is None else {"noise_draws": noise_draws_of(noise_draws)}
     forward = make_process(process)
-    dataset = load(data, progress=True)
-    built = NetworkSpec(network, dataset.event_shape, {} if width is None else {"width": width})
-    result = train_run(
-        dataset, forward, built, spec, out, checkpoint_every=checkpoint_every, resume=resume, progress=True
-    )
-    recent = result.losses[-100:]
-    typer.echo(f"{steps} steps, mean loss of the last {len(recent)}: {sum(recent) / len(recent):.4f}")
+    if network == RANDOM_FEATURES:
+        features = RandomFeatureSpec(**_given(n_features=width), **draws, **at_once, seed=seed)
+        run = train_random_features(load(data, progress=True), forward, features, out, resume=resume, progress=True)
+        training, n_samples = run.description["training"], run.description["data"]["n_samples"]
+        typer.echo(
+            f"{features.n_features} features, fitted at {features.n_times} noise levels to {training['noise_draws']} "
+            f"noise draws of each of {n_samples} samples"
+        )
+    else:
+        spec = TrainingSpec(**draws, **stepwise, seed=seed)
+        dataset = load(data, progress=True)
+        built = NetworkSpec(network, dataset.event_shape, _given(width=width))
+        result = train_run(
+            dataset, forward, built, spec, out, checkpoint_every=checkpoint_every or 1000, resume=resume, progress=True
+        )
+        recent = result.losses[-100:]
+        typer.echo(f"{spec.steps} steps, mean loss of the last {len(recent)}: {sum(recent) / len(recent):.4f}")
     typer.echo(f"run: {out}")
 
 
@@ -106,3 +132,8 @@ def _open_model(
         raise InputError("--regularizer is for empirical:DATA: a trained network's score is what it is")
     run = load_run(model)
     return run.score, run.score.process, run.value_range, {"run": model, "step": run.step, **run.description}
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}

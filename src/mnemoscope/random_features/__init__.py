@@ -11,6 +11,12 @@ from mnemoscope.random_features.closed_form import (
     ridge_readout,
     stochastic_gradient_descent,
 )
+from mnemoscope.random_features.fit import (
+    RandomFeatureSpec,
+    build_random_features,
+    fit_random_features,
+    standardization,
+)
 from mnemoscope.random_features.score import RandomFeatureGrid, RandomFeatureScore
 
 __all__ = [
@@ -18,8 +24,12 @@ __all__ = [
     "Moments",
     "RandomFeatureGrid",
     "RandomFeatureScore",
+    "RandomFeatureSpec",
+    "build_random_features",
     "collect_moments",
+    "fit_random_features",
     "gradient_descent",
     "ridge_readout",
+    "standardization",
     "stochastic_gradient_descent",
 ]

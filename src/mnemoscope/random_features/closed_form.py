@@ -72,7 +72,7 @@ def collect_moments(
     """
     if data.ndim < 2 or len(data) == 0 or tuple(data.shape[1:]) != score.event_shape:
         raise InputError(f"data: needs shape (n_samples, {score.event_shape}), got {tuple(data.shape)}")
-    if not _is_count(noise_draws):
+    if not is_count(noise_draws):
         raise InputError(f"noise_draws: a finite model needs a whole number >= 1, got {noise_draws}")
     like = score.weight
     K, V = like.new_zeros(score.n_features, score.n_features), like.new_zeros(score.dim, score.n_features)
@@ -171,7 +171,7 @@ def stochastic_gradient_descent(
         InputError: noise_draws neither a whole number >= 1 nor ``math.inf``.
     """
     fixed = not math.isinf(noise_draws)
-    if fixed and not _is_count(noise_draws):
+    if fixed and not is_count(noise_draws):
         raise InputError(f"noise_draws: must be a whole number >= 1 or math.inf, got {noise_draws}")
     items = data.flatten(1).to(score.weight)
     shape = (len(items) * int(noise_draws), score.dim) if fixed else (batch_size, score.dim)
@@ -190,5 +190,6 @@ def stochastic_gradient_descent(
     return readout
 
 
-def _is_count(number: float) -> bool:
+def is_count(number: float) -> bool:
+    """Whether a number of draws is a whole number >= 1."""
     return math.isfinite(number) and number >= 1 and number == int(number)

@@ -19,7 +19,7 @@ from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import as_time
 from mnemoscope.scores import Score
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "erf": torch.erf,
     "sine": torch.sin,
@@ -63,8 +63,8 @@ class RandomFeatureScore(nn.Module, Score):
         super().__init__()
         if n_features < 1:
             raise InputError(f"n_features: must be at least 1, got {n_features}")
-        if activation not in _ACTIVATIONS:
-            known = ", ".join(_ACTIVATIONS)
+        if activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
             raise InputError(f"activation: unknown name {activation!r}, choose one of {known}")
         if not 0 < power < math.inf:
             raise InputError(f"power: must be positive, got {power}")
@@ -72,7 +72,7 @@ class RandomFeatureScore(nn.Module, Score):
             raise InputError(f"time: there must be noise, but sigma({time}) = {float(process.sigma(time))}")
         self.event_shape, self.process, self.time = tuple(event_shape), process, float(time)
         self.dim, self.n_features = math.prod(self.event_shape), n_features
-        self._activation = _ACTIVATIONS[activation]
+        self._activation = ACTIVATIONS[activation]
         variance = float(process.alpha(time)) ** 2 * power + float(process.sigma(time)) ** 2
         self.centre = _normal_mean(self._activation, math.sqrt(variance))
         draw = torch.randn(n_features, self.dim, generator=generator, device=generator.device, dtype=dtype)
@@ -108,14 +108,36 @@ class RandomFeatureGrid(nn.Module, Score):
     Between its times the noise prediction of the nearest one (in log σ/α) is used, at x rescaled to that
     time's signal: exact on the grid, piecewise constant in between.
 
+    The models may have been learned on z_0 = (x_0 − μ)/s and along another process. What they know is the noise
+    ε̂_k(z) at their signal α_k and noise σ_k, and
+
+        x_t = α x_0 + σ ε  ⟺  α_k (x_t − α μ)/(α s) = α_k z_0 + σ_k ε   where   σ_k/α_k = σ/(α s),
+
+    so that the score of x_t at that time is −ε̂_k(α_k (x_t − α μ)/(α s))/σ.
+
     Args:
         scores: at different times of one process.
+        process: the process of x; that of the scores if left out.
+        mean: μ, shape ``event`` or a number.
+        scale: s.
 
     Raises:
-        InputError: no scores, two at the same time, or scores of different processes or event shapes.
+        InputError: no scores, two at the same time, scores of different processes or event shapes, or s <= 0.
     """
 
-    def __init__(self, scores: Sequence[RandomFeatureScore]) -> None:
+    levels: tuple[RandomFeatureScore, ...]
+    """The scores, from the earliest time to the latest."""
+    mean: Tensor
+    """μ, in the dtype of the scores."""
+
+    def __init__(
+        self,
+        scores: Sequence[RandomFeatureScore],
+        *,
+        process: Process | None = None,
+        mean: Tensor | float = 0.0,
+        scale: float = 1.0,
+    ) -> None:
         super().__init__()
         ordered = sorted(scores, key=lambda score: score.time)
         if not ordered:
@@ -124,9 +146,13 @@ class RandomFeatureGrid(nn.Module, Score):
             raise InputError("scores: two were learned at the same time")
         if len({(score.process, score.event_shape) for score in ordered}) > 1:
             raise InputError("scores: they must share one process and one event shape")
-        self.scores = nn.ModuleList(ordered)
-        self.process, self.event_shape = ordered[0].process, ordered[0].event_shape
-        self._times = torch.tensor([score.time for score in ordered], dtype=torch.float64)
+        if not 0 < scale < math.inf:
+            raise InputError(f"scale: must be positive, got {scale}")
+        self.scores, self.levels, self.scale = nn.ModuleList(ordered), tuple(ordered), scale
+        self.process, self.event_shape = process or ordered[0].process, ordered[0].event_shape
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=ordered[0].weight.dtype))
+        times = torch.tensor([score.time for score in ordered], dtype=torch.float64)
+        self._ratios = ordered[0].process.ratio(times) * scale
 
     def forward(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The score at x.
@@ -135,17 +161,18 @@ class RandomFeatureGrid(nn.Module, Score):
             InputError: t lies outside the times of the grid.
         """
         times = as_time(t).double().cpu()
-        low, high = float(self._times[0]), float(self._times[-1])
+        low, high = self.process.time_of(self._ratios[[0, -1]]).tolist()
         if bool((times < low * (1 - 1e-6)).any()) or bool((times > high * (1 + 1e-6)).any()):
             raise InputError(f"t: these scores cover times {low:g} to {high:g}, got {_range(times)}")
-        distance = self.process.ratio(times.reshape(-1, 1)).log() - self.process.ratio(self._times).log()
+        distance = self.process.ratio(times.reshape(-1, 1)).log() - self._ratios.log()
         nearest = distance.abs().argmin(dim=1).expand(len(x))
         alpha, sigma = (c.expand(len(x), *(1,) * (x.ndim - 1)) for c in self.process.coefficients(x, t))
+        centred = x - alpha * self.mean.to(x)
         noise = torch.empty_like(x)
         for index in set(nearest.tolist()):
-            score, rows = self.scores[index], (nearest == index).to(x.device)
-            at_grid = x[rows] * self.process.alpha(score.time).to(x) / alpha[rows]
-            noise[rows] = -self.process.sigma(score.time).to(x) * score(at_grid, score.time)
+            score, rows = self.levels[index], (nearest == index).to(x.device)
+            at_grid = centred[rows] * score.process.alpha(score.time).to(x) / (alpha[rows] * self.scale)
+            noise[rows] = -score.process.sigma(score.time).to(x) * score(at_grid, score.time)
         return -noise / sigma
 
 

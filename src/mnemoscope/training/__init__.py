@@ -1,11 +1,12 @@
 """Denoising score matching: draws, the fit loop, checkpoints that resume exactly, and the sharpness of a minimum."""
 
 from mnemoscope.training.fit import FitResult, denoising_loss, fit
-from mnemoscope.training.run import TrainedRun, load_run, train_run
+from mnemoscope.training.run import RANDOM_FEATURES, TrainedRun, load_run, train_random_features, train_run
 from mnemoscope.training.sharpness import hessian_product, sharpness, stability_ratio
 from mnemoscope.training.spec import TrainingSpec
 
 __all__ = [
+    "RANDOM_FEATURES",
     "FitResult",
     "TrainedRun",
     "TrainingSpec",
@@ -15,5 +16,6 @@ __all__ = [
     "load_run",
     "sharpness",
     "stability_ratio",
+    "train_random_features",
     "train_run",
 ]

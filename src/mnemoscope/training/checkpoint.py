@@ -52,8 +52,8 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         if isinstance(value, Tensor)
     }
     with atomic_folder(target) as temporary:
-        save_file(_contiguous(state.network.state_dict()), temporary / "network.safetensors")
-        save_file(_contiguous(state.average.module.state_dict()), temporary / "average.safetensors")
+        save_weights(state.network, temporary / "network.safetensors")
+        save_weights(state.average.module, temporary / "average.safetensors")
         extra = {"generator": state.generator.get_state(), "losses": torch.tensor(state.losses, dtype=torch.float64)}
         save_file({**_contiguous(tensors), **extra}, temporary / "optimizer.safetensors")
         settings = json.dumps({"step": state.step, "param_groups": optimizer["param_groups"]}, indent=2)
@@ -66,9 +66,26 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return max(folder.glob("step-*"), default=None)
 
 
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights and buffers of ``network`` to one file."""
+    save_file(_contiguous(network.state_dict()), path)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load what ``save_weights`` wrote into a network of the same layout.
+
+    Raises:
+        InputError: the file is missing, damaged or of another network.
+    """
+    try:
+        network.load_state_dict(_read(path))
+    except RuntimeError as error:
+        raise InputError(f"{path}: does not fit this network ({str(error).splitlines()[0]})") from None
+
+
 def load_average(checkpoint: Path, network: nn.Module) -> None:
     """Load the averaged weights of a checkpoint into ``network``."""
-    _load_weights(network, checkpoint / "average.safetensors")
+    load_weights(network, checkpoint / "average.safetensors")
 
 
 def load_checkpoint(checkpoint: Path, state: TrainingState) -> None:
@@ -77,8 +94,8 @@ def load_checkpoint(checkpoint: Path, state: TrainingState) -> None:
     Raises:
         InputError: a file is missing, damaged or of another network; it is named.
     """
-    _load_weights(state.network, checkpoint / "network.safetensors")
-    _load_weights(state.average.module, checkpoint / "average.safetensors")
+    load_weights(state.network, checkpoint / "network.safetensors")
+    load_weights(state.average.module, checkpoint / "average.safetensors")
     tensors = _read(checkpoint / "optimizer.safetensors")
     generator, losses = tensors.pop("generator"), tensors.pop("losses")
     entries: dict[int, dict[str, Any]] = {}
@@ -92,19 +109,12 @@ def load_checkpoint(checkpoint: Path, state: TrainingState) -> None:
     state.average.n_averaged.fill_(state.step)
 
 
-def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.contiguous() for name, tensor in tensors.items()}
-
-
-def _load_weights(network: nn.Module, path: Path) -> None:
-    try:
-        network.load_state_dict(_read(path))
-    except RuntimeError as error:
-        raise InputError(f"{path}: does not fit this network ({str(error).splitlines()[0]})") from None
-
-
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: is missing or damaged ({error})") from None
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}

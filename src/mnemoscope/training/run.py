@@ -2,6 +2,9 @@
 
 RUN/run.json        version, process, network, training spec, data (name, fingerprint, range)
 RUN/checkpoints/    step-00001000/ and so on
+
+A run of random features has no steps: in place of checkpoints it holds ``weights.safetensors``, the first layers, the
+read-outs and the mean item. There ``run.json`` is written last, so that a folder that has one has a whole run.
 """
 
 import json
@@ -9,25 +12,45 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mnemoscope._version import __version__
 from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
-from mnemoscope.output import output_folder, write_json
+from mnemoscope.output import atomic_file, new_output_folder, output_folder, write_json
 from mnemoscope.processes import Process, make_process
-from mnemoscope.training.checkpoint import latest_checkpoint, load_average
+from mnemoscope.random_features import (
+    RandomFeatureGrid,
+    RandomFeatureSpec,
+    build_random_features,
+    fit_random_features,
+    standardization,
+)
+from mnemoscope.scores import Score
+from mnemoscope.training.checkpoint import latest_checkpoint, load_average, load_weights, save_weights
 from mnemoscope.training.fit import FitResult, fit
 from mnemoscope.training.spec import TrainingSpec
+
+RANDOM_FEATURES = "random-features"
+"""What a run of random features is called where others name their network."""
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run read back: its score, and the value range that the score's [−1, 1] stands for."""
+    """A run read back.
 
-    score: NetworkScore
+    Attributes:
+        score: of the averaged weights, or of the closed form.
+        value_range: what the score's [−1, 1] stands for.
+        step: of the checkpoint; None where there are no steps.
+        description: what ``run.json`` holds.
+    """
+
+    score: Score
     value_range: tuple[float, float]
-    step: int
+    step: int | None
     description: dict[str, Any]
 
 
@@ -56,12 +79,8 @@ def train_run(
     items, built = data.to_model(), build_network(network, spec.seed)  # whatever they refuse, nothing is written
     path = output_folder(folder)
     asked = _describe(data, process, network, spec)
-    described = path / "run.json"
-    if described.exists():
-        if not resume:
-            raise InputError(f"{path}: holds a training run already; resume it or choose another folder")
-        _check_same(described, asked)
-    write_json(described, asked)
+    _check_free(path, asked, resume)
+    write_json(path / "run.json", asked)
     checkpoints = output_folder(path / "checkpoints")
     return fit(
         built,
@@ -74,6 +93,37 @@ def train_run(
     )
 
 
+def train_random_features(
+    data: Dataset,
+    process: Process,
+    spec: RandomFeatureSpec,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    progress: bool = False,
+) -> TrainedRun:
+    """Fit random features in closed form and keep everything in ``folder``.
+
+    With ``resume`` a run that is there already is read back; it must be asked for with the same data and settings. One
+    that was cut short starts again.
+
+    Raises:
+        InputError: the folder holds a run and ``resume`` was not asked for, or its run differs (the field is named); or
+            data of which every item is the same.
+        OutputError: the folder cannot be written to.
+    """
+    items = data.to_model()
+    asked = _describe_random_features(data, process, spec)
+    if _check_free(Path(folder), asked, resume):
+        return load_run(folder)
+    with new_output_folder(folder) as path:
+        score = fit_random_features(items, process, spec, progress=progress)
+        with atomic_file(path / "weights.safetensors") as temporary:
+            save_weights(score, temporary)
+        write_json(path / "run.json", asked)
+    return TrainedRun(score, data.value_range, None, asked)
+
+
 def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
     """Read a run's averaged weights back, from the latest checkpoint or that of ``step``.
 
@@ -82,6 +132,11 @@ def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
     """
     path = Path(folder)
     description = _read_description(path / "run.json")
+    if description["network"]["name"] == RANDOM_FEATURES:
+        if step is not None:
+            raise InputError(f"{path}: random features are fitted at once, there is no step {step}")
+        low, high = description["data"]["value_range"]
+        return TrainedRun(_load_random_features(path, description), (low, high), None, description)
     checkpoints = path / "checkpoints"
     checkpoint = latest_checkpoint(checkpoints) if step is None else checkpoints / f"step-{step:08d}"
     if checkpoint is None or not checkpoint.is_dir():
@@ -96,19 +151,57 @@ def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
     return TrainedRun(NetworkScore(network, process, spec.event_shape), (low, high), done, description)
 
 
+def _load_random_features(path: Path, description: dict[str, Any]) -> RandomFeatureGrid:
+    network, process = description["network"], make_process(**description["process"])
+    spec = RandomFeatureSpec(**network["options"], **description["training"])
+    event_shape, scale = tuple(network["event_shape"]), description["data"]["scale"]
+    generator = torch.Generator().manual_seed(spec.seed)  # what it draws gives way to what was stored
+    mean = torch.zeros(event_shape, dtype=torch.float64)
+    score = build_random_features(event_shape, process, spec, generator, mean=mean, scale=scale)
+    load_weights(score, path / "weights.safetensors")
+    return score
+
+
 def _describe(data: Dataset, process: Process, network: NetworkSpec, spec: TrainingSpec) -> dict[str, Any]:
     return {
         "version": __version__,
         "process": process.spec(),
         "network": {**asdict(network), "event_shape": list(network.event_shape)},
         "training": spec.to_json(),
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "n_samples": data.n_samples,
-            "value_range": list(data.value_range),
-        },
+        "data": _describe_data(data),
     }
+
+
+def _describe_random_features(data: Dataset, process: Process, spec: RandomFeatureSpec) -> dict[str, Any]:
+    training = {**asdict(spec), "noise_draws": spec.noise_draws_for(data.n_samples)}
+    options = {name: training.pop(name) for name in ("n_features", "activation")}
+    return {
+        "version": __version__,
+        "process": process.spec(),
+        "network": {"name": RANDOM_FEATURES, "event_shape": list(data.event_shape), "options": options},
+        "training": training,
+        "data": {**_describe_data(data), "scale": standardization(data.to_model())[1]},
+    }
+
+
+def _describe_data(data: Dataset) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "n_samples": data.n_samples,
+        "value_range": list(data.value_range),
+    }
+
+
+def _check_free(path: Path, asked: dict[str, Any], resume: bool) -> bool:
+    """Whether there is a run in ``path`` to go on with; one that may not be gone on with is refused."""
+    described = path / "run.json"
+    if not described.exists():
+        return False
+    if not resume:
+        raise InputError(f"{path}: holds a training run already; resume it or choose another folder")
+    _check_same(described, asked)
+    return True
 
 
 def _check_same(described: Path, asked: dict[str, Any]) -> None:
