@@ -23,6 +23,7 @@ from torch import Tensor
 
 from mnemoscope.errors import InputError
 from mnemoscope.residual.dense import ResidualMLP
+from mnemoscope.torch_state import usual_defaults
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def gradient_flow(
     Raises:
         InputError: times that do not start at 0 or do not increase, or clip not positive.
     """
-    from torchdiffeq import odeint  # seconds to import: only those who solve an ODE pay for it
+    with usual_defaults():  # in which torchdiffeq makes its tables, once
+        from torchdiffeq import odeint  # seconds to import: only those who solve an ODE pay for it
 
     _check_clip(clip)
     if times.ndim != 1 or len(times) < 2 or float(times[0]) != 0 or bool((times.diff() <= 0).any()):

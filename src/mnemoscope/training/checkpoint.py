@@ -54,7 +54,10 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     with atomic_folder(target) as temporary:
         save_file(_contiguous(state.network.state_dict()), temporary / "network.safetensors")
         save_file(_contiguous(state.average.module.state_dict()), temporary / "average.safetensors")
-        extra = {"generator": state.generator.get_state(), "losses": torch.tensor(state.losses, dtype=torch.float64)}
+        extra = {
+            "generator": state.generator.get_state(),
+            "losses": torch.tensor(state.losses, dtype=torch.float64, device="cpu"),
+        }
         save_file({**_contiguous(tensors), **extra}, temporary / "optimizer.safetensors")
         settings = json.dumps({"step": state.step, "param_groups": optimizer["param_groups"]}, indent=2)
         (temporary / "state.json").write_text(settings, encoding="utf-8")
