@@ -73,7 +73,7 @@ def audit(
     """Are these samples copies of the training set, more often than held-out data is?"""
     from mnemoscope.auditing import MEASURES
     from mnemoscope.auditing import audit as run_audit
-    from mnemoscope.auditing.terminal import rate_table
+    from mnemoscope.auditing.terminal import pair_lines, rate_table
     from mnemoscope.data import load
     from mnemoscope.output import new_output_folder
 
@@ -95,6 +95,8 @@ def audit(
     _stdout().print(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
     for warning in report.warnings:
         _stdout().print(f"warning: {warning}", highlight=False)
+    for line in pair_lines(report):
+        _stdout().print(line, soft_wrap=True, markup=False, highlight=False)
     _stdout().print(report.verdict, highlight=False)
     _stdout().print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 

@@ -1,7 +1,7 @@
 """What torch keeps for a whole process, device or network, and how the library leaves it as it found it.
 
-Nothing in the library depends on torch's default dtype or default device, no tensor in double precision goes to a device
-that has none, and a network that is handed over comes back in the mode in which it came.
+Nothing in the library depends on torch's default dtype or default device, no tensor in double precision goes to a
+device that has none, and a network that is handed over comes back in the mode in which it came.
 """
 
 from collections.abc import Iterator

@@ -28,7 +28,9 @@ class EmpiricalScore(Score):
     """Score, denoiser and log density of the noised empirical law of ``train``.
 
     The training set is streamed in chunks (a memory map is fine), on its own device or, where that has no double
-    precision (Apple's), on the CPU: x and the score stay where the training set lives. Queries in double precision, or with a gradient,
+    precision (Apple's), on the CPU: x and the score stay where the training set lives.
+
+    Queries in double precision, or with a gradient,
     are answered in double precision throughout; queries in single precision to a relative error of 1e-4 at the cost
     of two single-precision matrix products, or one at small σ (``single_precision``).
 
