@@ -43,7 +43,10 @@ def processes() -> list[Tensor]:
     found = []
     for p in PROCESSES:
         found += [p.alpha(0.5), p.sigma(0.5), p.drift(0.5), p.diffusion(0.5), p.time_of(1.5), p.ratio(0.5)]
-        found += [p.forward(X, 0.3, g()), p.denoiser_from_score(X, X, torch.full((60,), 0.5, device="cpu"))]
+        found += [
+            p.forward(X, 0.3, g()),
+            p.denoiser_from_score(X, X, torch.full((60,), 0.5, dtype=torch.float32, device="cpu")),
+        ]
     return found
 
 

@@ -35,7 +35,7 @@ def mixture(dim: int, components: int) -> tuple[Tensor, Tensor]:
 
 
 SETS = {"digits": digits(), "mixture of 3 in 16": mixture(16, 3), "mixture of 5 in 64": mixture(64, 5)}
-every_set = pytest.mark.parametrize("train, holdout", SETS.values(), ids=SETS.keys())
+every_set = pytest.mark.parametrize(("train", "holdout"), SETS.values(), ids=SETS.keys())
 
 
 def scores(train: Tensor, process: Process) -> dict[str, Score]:
