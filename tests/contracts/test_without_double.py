@@ -79,10 +79,12 @@ class Apple(TorchDispatchMode):
 
 
 class Given(TorchFunctionMode):
-    """Tensors made of numbers are made before any dispatch: here on the CPU, and then they are there."""
+    """What never comes to a dispatch: tensors made of numbers, and numbers of tensors."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = kwargs or {}
+        if function is Tensor.tolist and isinstance(args[0], There):
+            return args[0].values.tolist()
         numbers = function in (torch.tensor, torch.as_tensor) and not isinstance(args[0], Tensor)
         if numbers and options.get("device") is not None and torch.device(options["device"]) == APPLE:
             return There(function(*args, **(options | {"device": "cpu"})))
