@@ -1,6 +1,7 @@
 """The examples that people copy first do what they say."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def blocks(file: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / file).read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return [textwrap.dedent(block) for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)]
 
 
 def test_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:

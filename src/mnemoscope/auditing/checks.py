@@ -7,18 +7,30 @@ import numpy as np
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array, row_chunks
 from mnemoscope.errors import InputError
+from mnemoscope.neighbours import nearest_neighbours
 
 _MANY_VALUES = 16
 """Items of fewer values have no typical range of their own to compare."""
+
+_QUERIES, _ROWS = 100, 500
+"""Items and training items whose distances tell another scale from another spread."""
+
+_NEARER = 1.4
+"""By so much the distances of sets on two scales shrink when brought to one, and up to so much they may then exceed the
+distance between training items. On real digits the former is at least 1.7 (a factor of two, or a shift by half the
+range), the latter 1.0; samples that are merely spread wider or narrower than the data miss one or the other."""
 
 
 def comparable(items: Dataset, train: Dataset, what: str) -> Array:
     """The array of ``items`` in the event shape of ``train``; axes of size one do not matter.
 
-    Sets with one declared value range are taken at their word; otherwise what their items typically span must agree.
+    Sets with one declared value range are taken at their word. Otherwise, where their items typically span different
+    values, the question is whether a scale explains it: then bringing both to one range makes the items as near to
+    training items as these are to one another. Samples of a regularised or barely trained model, which are spread
+    wider or narrower than the data, come no nearer to it that way, and are audited as they are.
 
     Raises:
-        InputError: event shapes that differ, or value ranges so different that one set must be on another scale.
+        InputError: event shapes that differ, or a set on another scale.
     """
     if _squeezed(items) != _squeezed(train):
         raise InputError(
@@ -40,11 +52,27 @@ def _check_ranges(items: Dataset, train: Dataset, what: str) -> None:
     widest = max(width, train_width)
     scaled = min(width, train_width) < 0.6 * widest
     shifted = abs(low - train_low) > 0.35 * widest
-    if scaled or shifted:
+    if not (scaled or shifted) or width == 0:
+        return
+    rows, others = _some(train.array, _ROWS), _some(items.array, _QUERIES).reshape(-1, *train.event_shape)
+    rescaled = (others.astype(np.float64) - low) * (train_width / width) + train_low
+    as_it_is, at_one_scale = (_typical_distance(part, rows) for part in (others, rescaled))
+    itself = np.arange(0, len(rows), max(1, len(rows) // _QUERIES))
+    between_training_items = _typical_distance(rows[itself], rows, itself)
+    if at_one_scale <= _NEARER * between_training_items and as_it_is >= _NEARER * at_one_scale:
         raise InputError(
             f"{items.name}: {what} spans about {low:.4g} to {high:.4g} in each item, but {train.name} spans "
             f"{train_low:.4g} to {train_high:.4g}; bring both to one value range"
         )
+
+
+def _some(array: Array, n: int) -> Array:
+    """Up to n items, evenly spaced: what comes in order of its class is seen from every class."""
+    return np.asarray(array[np.unique(np.linspace(0, len(array) - 1, n).astype(int))])
+
+
+def _typical_distance(items: Array, rows: Array, itself: Array | None = None) -> float:
+    return float(np.median(nearest_neighbours(items, rows, 1, exclude=itself).distances))
 
 
 def _typical_range(array: Array) -> tuple[float, float]:

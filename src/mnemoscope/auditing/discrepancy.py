@@ -22,7 +22,7 @@ def mmd_squared(x: Float[Tensor, "n dim"], y: Float[Tensor, "m dim"], bandwidth:
     """
     if min(len(x), len(y)) < 2:
         raise InputError(f"mmd_squared needs at least two samples on each side, got {len(x)} and {len(y)}")
-    x, y = x.double(), y.double()
+    x, y = x.cpu().double(), y.cpu().double()
     h = float(torch.pdist(y).median()) if bandwidth is None else bandwidth
     if not h > 0:
         raise InputError(f"bandwidth must be positive, got {h}")

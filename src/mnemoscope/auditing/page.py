@@ -69,5 +69,5 @@ def gallery(report: Report) -> list[dict[str, Any]]:
         train = image_uri(report.train.array[pair.train], low_high)
         if generated is None or train is None:
             return []
-        shown.append({"pair": pair, "generated": generated, "train": train, "copy": bool(flags[pair.generated])})
+        shown.append({"pair": pair, "generated": generated, "train": train, "flagged": bool(flags[pair.generated])})
     return shown

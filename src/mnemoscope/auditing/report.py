@@ -20,10 +20,12 @@ _NO_GUARANTEE = (
 
 
 class Flagged(NamedTuple):
-    """A generated item and the training item it is nearest to."""
+    """A generated item and the training item it is nearest to; their names are None where items have none."""
 
     generated: int
     train: int
+    generated_name: str | None
+    train_name: str | None
     distance: float
     ratio: float
 
@@ -235,7 +237,11 @@ class Report:
         distances, indices = self.nearest.distances, self.nearest.indices
         order = np.argsort(distances[:, 0], kind="stable")
         order = order[chosen[order]]
-        return [Flagged(int(i), int(indices[i]), float(distances[i, 0]), _ratio(*distances[i])) for i in order]
+        return [self._pair(int(i), int(indices[i]), *distances[i]) for i in order]
+
+    def _pair(self, generated: int, train: int, first: float, second: float) -> Flagged:
+        names = self.generated.name_of(generated), self.train.name_of(train)
+        return Flagged(generated, train, *names, float(first), _ratio(first, second))
 
 
 def _ratio(first: float, second: float) -> float:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from mnemoscope.auditing.report import MeasureResult
+from mnemoscope.auditing.report import MeasureResult, Report
 from mnemoscope.pages import interval, percent
+
+_PAIRS = 5
 
 
 def rate_table(heading: str, rows: Iterable[tuple[str, MeasureResult, str]], last: str = "Rule") -> Table:
@@ -19,3 +21,17 @@ def rate_table(heading: str, rows: Iterable[tuple[str, MeasureResult, str]], las
         )
         table.add_row(label, *(f"{percent(value)}\n{interval(ends)}" for value, ends in cells), remark)
     return table
+
+
+def pair_lines(report: Report) -> list[str]:
+    """The nearest of the flagged items, one line each, by name where they have one."""
+    return [
+        f"copy: generated {_shown(pair.generated_name, pair.generated)} of training "
+        f"{_shown(pair.train_name, pair.train)} (distance {pair.distance:.3g}, d1/d2 {pair.ratio:.2f})"
+        for pair in report.flagged[:_PAIRS]
+    ]
+
+
+def _shown(name: str | None, index: int) -> str:
+    """A file's name may hold what a terminal would obey: it is shown as an escape."""
+    return str(index) if name is None else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)

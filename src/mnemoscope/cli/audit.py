@@ -21,7 +21,7 @@ def audit(
     """Are these samples copies of the training set, more often than held-out data is?"""
     from mnemoscope.auditing import MEASURES
     from mnemoscope.auditing import audit as run_audit
-    from mnemoscope.auditing.terminal import rate_table
+    from mnemoscope.auditing.terminal import pair_lines, rate_table
     from mnemoscope.data import load
     from mnemoscope.output import new_output_folder
 
@@ -43,5 +43,7 @@ def audit(
     print_rich(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
     for warning in report.warnings:
         print_rich(f"warning: {warning}")
+    for line in pair_lines(report):
+        typer.echo(line)
     print_rich(report.verdict)
     typer.echo(f"report: {folder / 'report.html'}")

@@ -41,8 +41,9 @@ def row_chunks(
     rows = rows or max(1, CHUNK_BYTES // (8 * max(1, dim)))
     for start in range(0, n_samples, rows):
         where = slice(start, min(start + rows, n_samples))
+        # The device first: one without double precision cannot send it.
         chunk = values[where] if isinstance(values, Tensor) else torch.from_numpy(_readable(values[where]))
-        yield where, chunk.reshape(chunk.shape[0], dim).to(device=device, dtype=dtype)
+        yield where, chunk.reshape(chunk.shape[0], dim).to(device).to(dtype)
         _release(values)
 
 

@@ -24,15 +24,17 @@ class Dataset:
         name: what errors and reports call it, usually the path it came from.
         value_range: the values that black and white (or the extremes) stand for, in the array's own units. Left
             out, it is (0, 255) for 8-bit data, (0, 1) for booleans, and the observed extremes otherwise.
+        names: of the items, one each: their files within the folder they came from. None where they have none.
 
     Raises:
         InputError: no items, items without a value, a dtype that is not real, NaN or Inf (with the item's index),
-            or an empty value range.
+            an empty value range, or another number of names than of items.
     """
 
     array: Array
     name: str = "data"
     value_range: tuple[float, float] = _FROM_DATA
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         array = self.array
@@ -49,6 +51,8 @@ class Dataset:
         low, high = self.value_range
         if not low <= high:
             raise InputError(f"{self.name}: value range must go from low to high, got ({low}, {high})")
+        if self.names is not None and len(self.names) != self.n_samples:
+            raise InputError(f"{self.name}: has {len(self.names)} names for {self.n_samples} items")
 
     def __len__(self) -> int:
         return self.n_samples
@@ -78,8 +82,13 @@ class Dataset:
         return digest.hexdigest()
 
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
-        """The items at ``indices``, in that order, with the same value range."""
-        return Dataset(self.array[indices], name or self.name, self.value_range)
+        """The items at ``indices`` (or where a mask is true), in that order, with their names and the value range."""
+        names = None if self.names is None else tuple(self.names[i] for i in np.arange(self.n_samples)[indices])
+        return Dataset(self.array[indices], name or self.name, self.value_range, names)
+
+    def name_of(self, index: int) -> str | None:
+        """The name of an item, None where items have none."""
+        return None if self.names is None else self.names[index]
 
     def split(self, n_holdout: int, seed: int) -> tuple["Dataset", "Dataset"]:
         """A random split into training and held-out items, the same for the same seed.

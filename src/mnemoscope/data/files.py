@@ -47,10 +47,10 @@ def load(source: str | Path, *, progress: bool = False) -> Dataset:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder, and not a bundled data set ('digits')")
     try:
-        array = _load_folder(path, progress) if path.is_dir() else _load_file(path, key)
+        array, names = _load_folder(path, progress) if path.is_dir() else (_load_file(path, key), None)
     except PermissionError:
         raise InputError(f"{path}: permission denied") from None
-    return Dataset(array, str(source))
+    return Dataset(array, str(source), names=names)
 
 
 def check_savable(path: str | Path) -> None:
@@ -185,7 +185,7 @@ def _read_idx_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype[A
     return struct.unpack(f">{n_axes}I", sizes), np.dtype(_IDX_TYPES[magic[2]]), 4 + 4 * n_axes
 
 
-def _load_folder(folder: Path, progress: bool) -> Array:
+def _load_folder(folder: Path, progress: bool) -> tuple[Array, tuple[str, ...] | None]:
     idx = sorted(p for p in folder.iterdir() if p.is_file() and is_idx_name(p.name.removesuffix(".gz")))
     if not idx:
         return load_image_folder(folder, progress=progress)
@@ -194,4 +194,4 @@ def _load_folder(folder: Path, progress: bool) -> Array:
     if len(train) != 1:
         names = ", ".join(p.name for p in idx)
         raise InputError(f"{folder}: cannot tell which IDX file holds the training images; name one of {names}")
-    return load_idx(train[0])
+    return load_idx(train[0]), None

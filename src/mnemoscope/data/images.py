@@ -1,5 +1,6 @@
 """Image folders, and how the axes of one item are laid out."""
 
+import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -26,8 +27,8 @@ def image_layout(event_shape: tuple[int, ...]) -> ImageLayout | None:
     return None
 
 
-def load_image_folder(folder: Path, *, progress: bool = False) -> Array:
-    """All images of a folder and its sub-folders, in the order of their paths.
+def load_image_folder(folder: Path, *, progress: bool = False) -> tuple[Array, tuple[str, ...]]:
+    """All images of a folder and its sub-folders in the order of their paths, and these paths within the folder.
 
     Grey images give ``(n, height, width)``, all others ``(n, height, width, 3)``. Hidden files are passed over.
 
@@ -45,7 +46,12 @@ def load_image_folder(folder: Path, *, progress: bool = False) -> Array:
         if (image.shape, image.dtype) != (first.shape, first.dtype):
             raise InputError(f"{path}: is {_describe(image)}, but {paths[0].name} is {_describe(first)}")
         images[index] = image
-    return images
+    return images, tuple(_readable(path.relative_to(folder)) for path in paths)
+
+
+def _readable(path: Path) -> str:
+    """The path with slashes; bytes that are no text, which could not be written again, become U+FFFD."""
+    return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
 
 
 def _read_image(path: Path) -> Array:

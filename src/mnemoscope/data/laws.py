@@ -56,7 +56,7 @@ class GaussianMixture(Law):
             expected = (components, self.dim, self.dim)
             raise InputError(f"covariances must have shape {expected}, got {tuple(covariances.shape)}")
         if weights is None:
-            weights = torch.full((components,), 1 / components, dtype=means.dtype)
+            weights = means.new_full((components,), 1 / components)
         if weights.shape != (components,) or bool((weights <= 0).any()) or abs(float(weights.sum()) - 1) > 1e-6:
             raise InputError(f"weights must be {components} positive numbers of sum 1, got {weights.tolist()}")
         if not torch.allclose(covariances, covariances.mT, atol=1e-6 * float(covariances.abs().max())):
@@ -92,7 +92,7 @@ class GaussianMixture(Law):
 
     def _log_components(self, x: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
         """Log w_k N(x; …), shape (batch, k); residuals in each eigenbasis and their variances, (batch, k, dim)."""
-        alpha, sigma = (torch.as_tensor(c, dtype=x.dtype).reshape(-1, 1, 1) for c in (alpha, sigma))
+        alpha, sigma = (torch.as_tensor(c, dtype=x.dtype, device=x.device).reshape(-1, 1, 1) for c in (alpha, sigma))
         variances = alpha**2 * self._eigenvalues + sigma**2
         if bool((variances <= 0).any()):
             raise InputError("this law has no density: a singular covariance needs sigma > 0")

@@ -62,8 +62,10 @@ class TwoLayerBatch:
             raise InputError(
                 f"networks need dim, n_outputs, width >= 1 and a generator, got {dim}, {n_outputs}, {width}"
             )
-        inner = torch.stack([torch.randn(width, dim, generator=g, dtype=dtype) for g in generators])
-        outer = torch.stack([torch.randn(n_outputs, width, generator=g, dtype=dtype) for g in generators])
+        inner = torch.stack([torch.randn(width, dim, generator=g, dtype=dtype, device=g.device) for g in generators])
+        outer = torch.stack(
+            [torch.randn(n_outputs, width, generator=g, dtype=dtype, device=g.device) for g in generators]
+        )
         inner = torch.where(inner < 0, -1.0, 1.0).to(dtype) if frozen_inner else inner / math.sqrt(dim)
         return cls(inner, inner.new_zeros(inner.shape[:2]), outer, frozen_inner)
 
@@ -147,7 +149,7 @@ class TwoLayerBatch:
         wanted = target[..., 0].gather(1, order)
         inner, bias, outer = self.inner[..., 0], self.bias, self.outer[:, 0]
         place = _places(y, -bias / inner)
-        sign = torch.copysign(torch.ones((), dtype=inner.dtype), inner)
+        sign = torch.copysign(inner.new_ones(()), inner)
         bins = y.new_zeros(len(y), 2, y.shape[1] + 1)
         at_unit, at_zero = outer * inner, outer * bias
         bins[:, 0].scatter_add_(1, place, at_unit * sign)

@@ -16,6 +16,7 @@ from torch import Tensor
 from mnemoscope.errors import InputError
 from mnemoscope.mean_field import TwoLayerBatch
 from mnemoscope.processes import Process
+from mnemoscope.processes.base import standard_normal
 
 Draw: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
 """``draw(network, n_steps)`` gives the inputs, shape ``(n_steps, batch, dim)``, and targets of a network's next steps,
@@ -52,14 +53,15 @@ def stochastic_descent(
     rates = check_rates(learning_rates, len(networks))
     if len(steps) != len(networks) or min(steps) < 1 or sorted(steps, reverse=True) != list(steps):
         raise InputError(f"steps: needs {len(networks)} positive numbers that do not grow, got {list(steps)}")
-    losses = torch.full((len(networks),), math.nan)
-    diverged = torch.zeros(len(networks), dtype=torch.int64)
+    device = networks.bias.device
+    losses = torch.full((len(networks),), math.nan, dtype=torch.float32, device=device)
+    diverged = torch.zeros(len(networks), dtype=torch.int64, device=device)
     for done in range(0, steps[0], _CHUNK):
         # Whole chunks are drawn whoever needs them, so that the draws do not depend on the other networks.
         active = sum(asked > done for asked in steps)
         batches = [draw(network, _CHUNK) for network in range(active)]
         inputs, targets = (torch.stack(parts, dim=1) for parts in zip(*batches, strict=True))
-        training, seen = networks.take(slice(active)), torch.zeros(active)
+        training, seen = networks.take(slice(active)), losses.new_zeros(active)
         for step in range(min(_CHUNK, steps[0] - done)):
             if steps[active - 1] <= done + step:
                 active = sum(asked > done + step for asked in steps)
@@ -68,7 +70,7 @@ def stochastic_descent(
             loss = training.descend(x, target, rates[:active].to(networks.bias), reduction)
             note_divergence(loss, done + step + 1, diverged[:active])
             seen[:active] += loss
-        counts = torch.tensor([min(_CHUNK, asked - done) for asked in steps[: len(seen)]])
+        counts = seen.new_tensor([min(_CHUNK, asked - done) for asked in steps[: len(seen)]])
         losses[: len(seen)] = seen / counts
     return Descent(losses, diverged)
 
@@ -85,9 +87,9 @@ def denoising_draws(
     def draw(network: int, n_steps: int) -> tuple[Tensor, Tensor]:
         generator, items = generators[network], data[network]
         alpha, sigma = float(process.alpha(times[network])), float(process.sigma(times[network]))
-        which = torch.randint(len(items), (n_steps, batch_size), generator=generator)
-        noise = torch.randn(n_steps, batch_size, items.shape[1], generator=generator, dtype=data.dtype)
-        return alpha * items[which] + sigma * noise, -noise / sigma
+        which = torch.randint(len(items), (n_steps, batch_size), generator=generator, device=generator.device)
+        noise = standard_normal((n_steps, batch_size, items.shape[1]), generator, like=data)
+        return alpha * items[which.to(items.device)] + sigma * noise, -noise / sigma
 
     return draw
 
@@ -98,7 +100,7 @@ def check_rates(learning_rates: Sequence[float], n_networks: int) -> Float[Tenso
     Raises:
         InputError: not one positive number for each network.
     """
-    rates = torch.tensor(list(learning_rates), dtype=torch.float64)
+    rates = torch.tensor(list(learning_rates), dtype=torch.float64, device="cpu")
     if len(rates) != n_networks or not bool(((rates > 0) & rates.isfinite()).all()):
         raise InputError(f"learning_rates: needs {n_networks} positive numbers, got {list(learning_rates)}")
     return rates

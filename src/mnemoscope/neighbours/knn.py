@@ -22,6 +22,7 @@ from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours.rounding import UNIT, gamma
 from mnemoscope.progress import track
+from mnemoscope.torch_state import double_device
 
 _SLACK = 16
 _QUERY_BLOCK = 2048
@@ -94,7 +95,7 @@ class _Search:
         self.data, self.k, self.device = data, k, device
         self.ignore = None if ignore is None else torch.from_numpy(ignore)
         # Centring keeps the norms, and so the rounding error, small; scaling keeps them away from overflow.
-        total = torch.zeros(int(np.prod(data.shape[1:])), dtype=torch.float64)
+        total = torch.zeros(int(np.prod(data.shape[1:])), dtype=torch.float64, device="cpu")
         self.scale = 0.0
         for _, rows in row_chunks(data):
             total += rows.sum(dim=0)
@@ -117,42 +118,42 @@ class _Search:
     def _fast_pass(self, queries: Tensor, exclude: Tensor | None, n_candidates: int) -> tuple[Tensor, Tensor]:
         """Candidates by single-precision distance, and the squared distance below which none can be missing."""
         x = self._single(queries)
-        x_norms = torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) ** 2
-        largest = torch.zeros((), dtype=torch.float64)
-        best = torch.full((len(x), n_candidates), torch.inf, device=self.device)
+        x_norms = _squared_norms(x)
+        largest = torch.zeros((), dtype=torch.float64, device="cpu")
+        best = torch.full((len(x), n_candidates), torch.inf, dtype=torch.float32, device=self.device)
         indices = torch.zeros((len(x), n_candidates), dtype=torch.int64, device=self.device)
         for where, rows in row_chunks(self.data, self._chunk_rows(len(x))):
             y = self._single(rows)
-            y_norms = torch.linalg.vector_norm(y, dim=1, dtype=torch.float64) ** 2
+            y_norms = _squared_norms(y)
             largest = torch.maximum(largest, y_norms.max().cpu())
             # ‖x‖² is the same for all y: it is added to the few that are kept.
-            partial = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2)
+            partial = torch.addmm(y_norms.float().to(self.device)[None, :], x, y.mT, alpha=-2)
             self._pass_over(partial, where, exclude)
             nearest, columns = torch.topk(partial, min(n_candidates, len(y)), dim=1, largest=False)
             best, order = torch.topk(torch.cat([best, nearest], dim=1), n_candidates, dim=1, largest=False)
             indices = torch.cat([indices, columns + where.start], dim=1).gather(1, order)
         if n_candidates == self.data.shape[0]:
-            certain = torch.full((len(x),), torch.inf, dtype=torch.float64)
+            certain = torch.full((len(x),), torch.inf, dtype=torch.float64, device="cpu")
         else:
-            worst = best[:, -1].double().cpu() + x_norms.cpu()
+            worst = best[:, -1].cpu().double() + x_norms.cpu()
             certain = worst - _expansion_error(x.shape[1], x_norms.cpu(), largest)
         # A slot that was never filled (ignored or excluded rows) points at no row.
         return torch.where(best.isinf(), -1, indices).cpu(), certain * self.scale**2
 
     def _slow_pass(self, queries: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
         """All distances from differences in double precision: no certificate needed."""
-        best = torch.full((len(queries), self.k), torch.inf, dtype=torch.float64)
-        indices = torch.full((len(queries), self.k), -1)
+        best = torch.full((len(queries), self.k), torch.inf, dtype=torch.float64, device="cpu")
+        indices = torch.full((len(queries), self.k), -1, dtype=torch.int64, device="cpu")
         for where, rows in row_chunks(self.data, self._chunk_rows(len(queries))):
             squared = torch.stack([((rows - query) ** 2).sum(dim=1) for query in queries])
             self._pass_over(squared, where, exclude)
-            numbers = torch.arange(where.start, where.stop).expand(len(queries), -1)
+            numbers = torch.arange(where.start, where.stop, device="cpu").expand(len(queries), -1)
             best, indices = self._rank(torch.cat([best, squared], dim=1), torch.cat([indices, numbers], dim=1))
         return best, indices
 
     def _exact_squared(self, queries: Tensor, candidates: Tensor) -> Tensor:
         """Squared distances in double precision, from differences; infinity at candidate −1."""
-        squared = torch.full(candidates.shape, torch.inf, dtype=torch.float64)
+        squared = torch.full(candidates.shape, torch.inf, dtype=torch.float64, device="cpu")
         step = max(1, CHUNK_BYTES // (8 * candidates.shape[1] * queries.shape[1]))
         for start in range(0, len(queries), step):
             part = candidates[start : start + step]
@@ -182,6 +183,12 @@ class _Search:
     def _chunk_rows(self, n_queries: int) -> int:
         dim = int(np.prod(self.data.shape[1:]))
         return max(1, min(CHUNK_BYTES // (8 * dim), 2 * CHUNK_BYTES // (8 * n_queries)))
+
+
+def _squared_norms(rows: Tensor) -> Tensor:
+    """In double precision, on the CPU where the rows' device has none."""
+    norms: Tensor = torch.linalg.vector_norm(rows.to(double_device(rows.device)), dim=1, dtype=torch.float64)
+    return norms**2
 
 
 def _expansion_error(dim: int, x_norms: Tensor, largest: Tensor) -> Tensor:

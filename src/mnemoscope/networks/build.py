@@ -13,6 +13,7 @@ from mnemoscope.networks.mlp import MLP
 from mnemoscope.networks.residual import ResidualNetwork
 from mnemoscope.networks.two_layer import TwoLayer
 from mnemoscope.networks.unet import UNet
+from mnemoscope.torch_state import usual_defaults
 
 _NETWORKS: dict[str, type[nn.Module]] = {
     "unet": UNet,
@@ -51,8 +52,11 @@ class NetworkSpec:
 
 
 def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
-    """Build a network with weights drawn from ``seed``; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
+    """Build a network in single precision on the CPU, whatever torch's defaults are, with weights drawn from ``seed``.
+
+    The global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]), usual_defaults():
         # Layers draw their initial weights from torch's global generator: there is no other way to seed them.
         torch.manual_seed(seed)
         arguments: dict[str, Any] = dict(spec.options)

@@ -44,7 +44,13 @@ class ResidualNetwork(nn.Module):
         self.embedding = NoiseLevelEmbedding(embedding)
         self.lift = nn.Linear(dim + embedding, width)
         self.branches = ResidualBranches(
-            width, width, depth, activation=activation, initialization=initialization, segment=segment
+            width,
+            width,
+            depth,
+            activation=activation,
+            initialization=initialization,
+            segment=segment,
+            dtype=self.lift.weight.dtype,
         )
         self.project = nn.Linear(width, dim)
 

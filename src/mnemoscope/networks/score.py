@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mnemoscope.processes import Process, Time
 from mnemoscope.scores.base import Score
+from mnemoscope.torch_state import device_of, evaluation_mode
 
 
 def predict_noise(
@@ -33,14 +34,15 @@ class NetworkScore(Score):
     """A trained network as a score.
 
     Args:
-        network: ``forward(x, noise_level)`` predicting the velocity; put in evaluation mode here.
+        network: ``forward(x, noise_level)`` predicting the velocity; every call evaluates it in evaluation mode and
+            leaves it in the mode in which it was.
         process: the process it was trained along.
         event_shape: shape of one item.
     """
 
     def __init__(self, network: nn.Module, process: Process, event_shape: tuple[int, ...]) -> None:
-        self.network, self.process, self.event_shape = network.eval(), process, tuple(event_shape)
-        self.device = next(network.parameters()).device
+        self.network, self.process, self.event_shape = network, process, tuple(event_shape)
+        self.device = device_of(network)
 
     def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The score at x."""
@@ -48,4 +50,5 @@ class NetworkScore(Score):
 
     def noise(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The network's noise prediction at x."""
-        return predict_noise(self.network, self.process, x, t)
+        with evaluation_mode(self.network):
+            return predict_noise(self.network, self.process, x, t)

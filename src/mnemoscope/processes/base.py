@@ -58,16 +58,17 @@ class Process(ABC):
         return self.sigma(t) / self.alpha(t)
 
     def coefficients(self, x: Tensor, t: Time) -> tuple[Tensor, Tensor]:
-        """α(t) and σ(t) in the dtype of x, shaped to multiply x.
+        """α(t) and σ(t) in the dtype and on the device of x, shaped to multiply x.
 
         Raises:
             InputError: t is neither a scalar nor of shape ``(batch,)``.
         """
-        time = as_time(t).to(x.device)
+        time = as_time(t)
         if time.ndim > 1 or (time.ndim == 1 and time.shape[0] not in (1, x.shape[0])):
             raise InputError(f"t must be a scalar or of shape ({x.shape[0]},) like x's batch, got {tuple(time.shape)}")
         shape = (-1,) + (1,) * (x.ndim - 1) if time.ndim else ()
-        return self.alpha(time).to(x.dtype).reshape(shape), self.sigma(time).to(x.dtype).reshape(shape)
+        # Computed where t lives, in its precision: the device of x may have no double precision.
+        return self.alpha(time).to(x).reshape(shape), self.sigma(time).to(x).reshape(shape)
 
     def perturb(
         self, x0: Float[Tensor, "batch *event"], t: Time, noise: Float[Tensor, "batch *event"]
@@ -116,8 +117,8 @@ class Process(ABC):
 
 
 def as_time(t: Time) -> Tensor:
-    """Time as a floating-point tensor; a Python number becomes double precision."""
-    return t if isinstance(t, Tensor) else torch.tensor(float(t), dtype=torch.float64)
+    """Time as a floating-point tensor; a Python number becomes double precision on the CPU."""
+    return t if isinstance(t, Tensor) else torch.tensor(float(t), dtype=torch.float64, device="cpu")
 
 
 def standard_normal(shape: tuple[int, ...], generator: torch.Generator, like: Tensor | None = None) -> Tensor:

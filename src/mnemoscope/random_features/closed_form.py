@@ -98,7 +98,8 @@ def ridge_readout(moments: Moments, ridge: float) -> Float[Tensor, "dim n_featur
     if not 0 < ridge < math.inf:
         raise InputError(f"ridge: must be positive, got {ridge}")
     n_features = len(moments.features)
-    factor = torch.linalg.cholesky(moments.features + ridge * torch.eye(n_features).to(moments.features))
+    identity = torch.eye(n_features, dtype=moments.features.dtype, device=moments.features.device)
+    factor = torch.linalg.cholesky(moments.features + ridge * identity)
     solution: Tensor = torch.cholesky_solve(moments.cross.mT, factor).mT
     return solution * (-math.sqrt(n_features) / moments.sigma)
 
@@ -124,7 +125,7 @@ class GradientFlow:
 
     def readout(self, training_time: float) -> Float[Tensor, "dim n_features"]:
         """A(τ)."""
-        f = self._filter(torch.tensor([training_time]))
+        f = self._filter(torch.tensor([training_time], dtype=torch.float64, device="cpu"))
         readout: Tensor = (self._cross * f) @ self._basis.mT * (-math.sqrt(f.shape[1]) / self._sigma)
         return readout
 
@@ -179,7 +180,9 @@ def stochastic_gradient_descent(
     sigma, n_features = float(score.process.sigma(score.time)), score.n_features
     readout = torch.zeros_like(score.readout.data)
     for _ in range(steps):
-        pick = torch.randint(shape[0] if fixed else len(items), (batch_size,), generator=generator)
+        pick = torch.randint(
+            shape[0] if fixed else len(items), (batch_size,), generator=generator, device=generator.device
+        ).to(items.device)
         epsilon = noise[pick] if fixed else standard_normal(shape, generator, like=items)
         x0 = items[pick % len(items)]
         phi = score.features(score.process.perturb(x0, score.time, epsilon))

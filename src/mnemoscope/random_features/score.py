@@ -94,7 +94,7 @@ class RandomFeatureScore(nn.Module, Score):
         Raises:
             InputError: t is not the time at which this score was learned.
         """
-        times = as_time(t).double().cpu()
+        times = as_time(t).cpu().double()
         if bool(((times - self.time).abs() > 1e-6 * self.time).any()):
             raise InputError(f"t: this score was learned at time {self.time:g} only, got {_range(times)}")
         flat = x.flatten(1).to(self.weight.dtype)
@@ -150,8 +150,9 @@ class RandomFeatureGrid(nn.Module, Score):
             raise InputError(f"scale: must be positive, got {scale}")
         self.scores, self.levels, self.scale = nn.ModuleList(ordered), tuple(ordered), scale
         self.process, self.event_shape = process or ordered[0].process, ordered[0].event_shape
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=ordered[0].weight.dtype))
-        times = torch.tensor([score.time for score in ordered], dtype=torch.float64)
+        weight = ordered[0].weight
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=weight.dtype, device=weight.device))
+        times = torch.tensor([score.time for score in ordered], dtype=torch.float64, device="cpu")
         self._ratios = ordered[0].process.ratio(times) * scale
 
     def forward(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
@@ -160,7 +161,7 @@ class RandomFeatureGrid(nn.Module, Score):
         Raises:
             InputError: t lies outside the times of the grid.
         """
-        times = as_time(t).double().cpu()
+        times = as_time(t).cpu().double()
         low, high = self.process.time_of(self._ratios[[0, -1]]).tolist()
         if bool((times < low * (1 - 1e-6)).any()) or bool((times > high * (1 + 1e-6)).any()):
             raise InputError(f"t: these scores cover times {low:g} to {high:g}, got {_range(times)}")
@@ -178,7 +179,7 @@ class RandomFeatureGrid(nn.Module, Score):
 
 def _normal_mean(function: Callable[[Tensor], Tensor], scale: float) -> float:
     """E ϱ(scale · z): the trapezoidal rule, whose grid has a node at the kink of ReLU."""
-    z = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
+    z = torch.linspace(-12, 12, 24_001, dtype=torch.float64, device="cpu")
     density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     return float(torch.trapezoid(function(scale * z) * density, z))
 

@@ -103,10 +103,10 @@ class ResidualMLP(nn.Module):
     def __init__(self, dim_in: int, dim_out: int, branches: ResidualBranches) -> None:
         super().__init__()
         self.branches = branches
-        dim, dtype = branches.inner.shape[2], branches.inner.dtype
-        self.lift = nn.Parameter(torch.eye(dim, dim_in, dtype=dtype))
+        dim, dtype, device = branches.inner.shape[2], branches.inner.dtype, branches.inner.device
+        self.lift = nn.Parameter(torch.eye(dim, dim_in, dtype=dtype, device=device))
         # The last coordinates, so that in q = d + d' dimensions the output does not start in the input's own.
-        self.project = nn.Parameter(torch.eye(dim, dtype=dtype)[dim - dim_out :].clone())
+        self.project = nn.Parameter(torch.eye(dim, dtype=dtype, device=device)[dim - dim_out :].clone())
 
     def forward(self, x: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """F(x)."""

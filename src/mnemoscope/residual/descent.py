@@ -24,6 +24,7 @@ from torch import Tensor
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.residual.dense import ResidualMLP
+from mnemoscope.torch_state import usual_defaults
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def gradient_flow(
         InputError: times that do not start at 0 or do not increase, or clip not positive.
         MissingExtraError: torchdiffeq is not installed.
     """
+    with usual_defaults():  # in which torchdiffeq makes its tables, once
+        odeint = optional("torchdiffeq", "train").odeint
     _check_clip(clip)
     if times.ndim != 1 or len(times) < 2 or float(times[0]) != 0 or bool((times.diff() <= 0).any()):
         raise InputError("times: must be at least two, start at 0 and increase")
@@ -116,7 +119,7 @@ def gradient_flow(
 
     start = tuple(parameter.detach().clone() for parameter in trained.values())
     with torch.no_grad():
-        paths = optional("torchdiffeq", "train").odeint(slope, start, times.to(start[0]), rtol=rtol, atol=atol)
+        paths = odeint(slope, start, times.to(start[0]), rtol=rtol, atol=atol)
         losses = []
         for weights in zip(*paths, strict=True):
             _load(trained, weights)

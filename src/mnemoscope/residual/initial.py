@@ -51,7 +51,7 @@ def initial_layers(
         return _normal((depth, *shape), generator, dtype)
     if kind == "smooth":
         path = SmoothPath(shape, generator=generator, length_scale=length_scale, dtype=dtype)
-        return path(torch.arange(1, depth + 1, dtype=torch.float64) / depth)
+        return path(torch.arange(1, depth + 1, dtype=torch.float64, device="cpu") / depth)
     raise InputError(f"initialization: unknown name {kind!r}, choose one of {', '.join(INITIALIZATIONS)}")
 
 
@@ -80,7 +80,7 @@ class SmoothPath:
             raise InputError(f"length_scale: must be positive, got {length_scale}")
         # Poisson's formula: the series' covariance is Σ_j exp(−(s − s' + jP)²/2ℓ²), P the length of the circle.
         circle = 1 + 8 * length_scale
-        modes = torch.arange(math.ceil(1.5 * circle / length_scale) + 1, dtype=torch.float64)
+        modes = torch.arange(math.ceil(1.5 * circle / length_scale) + 1, dtype=torch.float64, device="cpu")
         self.shape, self._angular = shape, 2 * math.pi * modes / circle
         power = length_scale * math.sqrt(2 * math.pi) / circle * torch.exp(-((self._angular * length_scale) ** 2) / 2)
         power[1:] *= 2  # a cosine and a sine stand for the modes j and −j
@@ -89,7 +89,7 @@ class SmoothPath:
 
     def __call__(self, s: Float[Tensor, " points"]) -> Float[Tensor, "points *shape"]:
         """The weights at every s."""
-        angles = s.double()[:, None] * self._angular
+        angles = s.cpu().double()[:, None] * self._angular
         basis = torch.cat([self._amplitude * angles.cos(), self._amplitude * angles.sin()], dim=1)
         return (basis.to(self._draws) @ self._draws).reshape(len(s), *self.shape)
 
@@ -106,5 +106,6 @@ def check_depth(depth: int) -> int:
 
 
 def _normal(shape: tuple[int, ...], generator: torch.Generator | None, dtype: torch.dtype) -> Tensor:
-    like = torch.empty(0, dtype=dtype)
-    return torch.randn(shape, dtype=dtype) if generator is None else standard_normal(shape, generator, like=like)
+    if generator is None:
+        return torch.randn(shape, dtype=dtype)  # where torch's own layers would be made
+    return standard_normal(shape, generator, like=torch.empty(0, dtype=dtype, device=generator.device))

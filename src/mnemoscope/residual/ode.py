@@ -24,6 +24,7 @@ from mnemoscope.extras import optional
 from mnemoscope.residual.dense import ResidualBranches
 from mnemoscope.residual.initial import check_depth
 from mnemoscope.residual.layers import LayerWeights, Stack, find_stack, layer_weights, resample_layers, stack_blocks
+from mnemoscope.torch_state import evaluation_mode, has_double, usual_defaults
 
 Call: TypeAlias = Callable[[Callable[..., Any], Tensor], Tensor]
 """How a block is applied to h, for blocks that need more: ``lambda block, h: block(h, embedding)``."""
@@ -60,15 +61,17 @@ class NeuralODE:
             InputError: steps < 1.
             MissingExtraError: torchdiffeq is not installed.
         """
+        with usual_defaults():  # in which torchdiffeq makes its tables, once
+            odeint = optional("torchdiffeq", "train").odeint
         if steps is not None and steps < 1:
             raise InputError(f"steps: must be at least 1, got {steps}")
         scheme: dict[str, Any] = {"method": "dopri5", "rtol": rtol, "atol": atol}
+        if not has_double(h.device):
+            scheme["options"] = {"dtype": h.dtype}  # of time and step, double otherwise
         if steps is not None:
             scheme = {"method": "rk4", "options": {"step_size": 1 / steps}}
         ends = torch.tensor([0.0, 1.0], dtype=h.dtype, device=h.device)
-        states: Tensor = optional("torchdiffeq", "train").odeint(
-            lambda s, state: self.velocity(state, self.path(float(s))), h, ends, **scheme
-        )
+        states: Tensor = odeint(lambda s, state: self.velocity(state, self.path(float(s))), h, ends, **scheme)
         return states[-1]
 
 
@@ -119,14 +122,14 @@ def _interpolate(weights: LayerWeights) -> Callable[[float], dict[str, Tensor]]:
 def ode_distance(
     stack: Stack, h: Float[Tensor, "batch *dims"], *, call: Call | None = None, steps: int | None = None
 ) -> float:
-    """‖h_L − H(1)‖/‖h_L − h_0‖: how far a stack is from its ODE, as a share of what it does to h.
+    """‖h_L − H(1)‖/‖h_L − h_0‖: how far a stack (in evaluation mode) is from its ODE, as a share of what it does to h.
 
     Raises:
         InputError: what ``layer_weights`` refuses, or a stack that does nothing to h.
     """
     ode = neural_ode(stack, call=call)
     found = find_stack(stack)
-    with torch.no_grad():
+    with torch.no_grad(), evaluation_mode(*([found] if isinstance(found, nn.Module) else found)):
         last = h
         if isinstance(found, ResidualBranches):
             last = found(h)
@@ -158,7 +161,7 @@ def resample_depth(network: nn.Module, depth: int, *inputs: Tensor) -> Resampled
     Args:
         network: a residual network of this package, or a ``Sequential`` of same-shaped residual blocks.
         depth: the new L.
-        inputs: what ``network`` is called with to measure the error.
+        inputs: what ``network`` is called with, in evaluation mode, to measure the error.
 
     Raises:
         InputError: depth < 1, no inputs, or what ``layer_weights`` refuses.
@@ -175,11 +178,11 @@ def resample_depth(network: nn.Module, depth: int, *inputs: Tensor) -> Resampled
             setattr(branches, name, nn.Parameter(resample_layers(value, depth)))
     else:
         blocks = nn.Sequential(*_resample_blocks(found, layer_weights(network), depth))
+        blocks.training = network.training
         new = blocks if isinstance(network, nn.Sequential) else copy.deepcopy(network)
         if new is not blocks:
             new.blocks = blocks
-    new.train(network.training)
-    with torch.no_grad():
+    with torch.no_grad(), evaluation_mode(network, new):
         before, after = network(*inputs), new(*inputs)
     return Resampled(new, float(torch.linalg.vector_norm(after - before) / torch.linalg.vector_norm(before)))
 
@@ -209,5 +212,7 @@ def _resample_blocks(blocks: list[nn.Module], weights: Mapping[str, Tensor], dep
     for index in range(depth):
         block = copy.deepcopy(blocks[0])
         block.load_state_dict({name: value[index] for name, value in layers.items()}, strict=False)
-        new.append(ScaledBlock(block, len(blocks) / depth))
+        scaled = ScaledBlock(block, len(blocks) / depth)
+        scaled.training = block.training  # the flag alone: parts of the block may be frozen
+        new.append(scaled)
     return new

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from mnemoscope.errors import InputError
 from mnemoscope.residual.layers import Stack, flatten_layers, layer_weights
+from mnemoscope.torch_state import to_double
 
 LEVEL = 0.01
 """Level of the permutation test."""
@@ -112,11 +113,12 @@ def smoothness_of_layers(
         raise InputError(f"stack: needs at least 3 layers to have an order, got {len(layers)}")
     if shuffles < 1:
         raise InputError(f"shuffles: must be at least 1, got {shuffles}")
-    centred = layers.double() - layers.double().mean(dim=0)
+    layers = to_double(layers)
+    centred = layers - layers.mean(dim=0)
     spread = float(centred.square().sum())
-    distances = successive_distances(layers.double())
-    if spread <= _FLAT * float(layers.double().square().sum()):
-        return Smoothness(distances, 0.0, 1.0, 1.0, torch.zeros(shuffles, dtype=torch.float64))
+    distances = successive_distances(layers)
+    if spread <= _FLAT * float(layers.square().sum()):
+        return Smoothness(distances, 0.0, 1.0, 1.0, layers.new_zeros(shuffles))
     if len(centred) < centred.shape[1]:
         # Distances between L points live in L dimensions: rotate them there, and shuffles cost L² instead of L p.
         values, basis = torch.linalg.eigh(centred @ centred.mT)

@@ -20,5 +20,5 @@ def ratio_grid(process: Process, n_steps: int, rho: float = 7.0) -> Float[Tensor
         raise InputError(f"n_steps must be at least 1, got {n_steps}")
     if rho <= 0:
         raise InputError(f"rho must be positive, got {rho}")
-    ends = process.ratio(torch.tensor([process.t_max, process.t_min], dtype=torch.float64)) ** (1 / rho)
-    return torch.lerp(ends[0], ends[1], torch.linspace(0, 1, n_steps + 1, dtype=torch.float64)) ** rho
+    ends = process.ratio(torch.tensor([process.t_max, process.t_min], dtype=torch.float64, device="cpu")) ** (1 / rho)
+    return torch.lerp(ends[0], ends[1], torch.linspace(0, 1, n_steps + 1, dtype=torch.float64, device="cpu")) ** rho

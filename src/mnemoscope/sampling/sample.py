@@ -13,7 +13,8 @@ from mnemoscope.processes.base import standard_normal
 from mnemoscope.progress import progress_bar
 from mnemoscope.sampling.grids import ratio_grid
 from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
-from mnemoscope.scores.base import Score, ScoreFunction
+from mnemoscope.scores.base import Score, ScoreFunction, as_score_function, score_device
+from mnemoscope.torch_state import has_double, usual_defaults
 
 SOLVERS = ("ode", "adaptive", "sde")
 
@@ -31,13 +32,15 @@ def sample(
     denoise: bool = True,
     event_shape: tuple[int, ...] | None = None,
     initial: Tensor | None = None,
+    device: torch.device | str | None = None,
     batch_size: int = 1024,
     progress: bool = False,
 ) -> Tensor:
     """Draw from the model that a score defines, from pure noise at t_max back to t_min.
 
     Args:
-        score: a ``Score`` or any ``score(x, t)``.
+        score: a ``Score`` or any ``score(x, t)``, which gets t of shape ``(batch,)`` in the dtype and on the device
+            of x. A network is evaluated in evaluation mode and left in the mode in which it came.
         process: the forward process it belongs to.
         n: number of samples.
         generator: the source of the initial noise and of the SDE's.
@@ -47,12 +50,14 @@ def sample(
         tolerance: relative and absolute tolerance (``adaptive``).
         denoise: end with the denoiser at t_min, so that no noise of size σ(t_min) is left in the samples.
         event_shape: shape of one sample; taken from the score where it is a ``Score``.
-        initial: x at t_max, shape ``(n, *event)``, in place of a draw.
+        initial: x at t_max, shape ``(n, *event)``, in place of a draw; its dtype is that of all x.
+        device: where x lives. Left out, it is the score's own device or that of a network's parameters; for any other
+            function that of ``initial``, else the generator's.
         batch_size: samples computed at once.
         progress: show a bar.
 
     Returns:
-        Shape ``(n, *event)``, on the score's device.
+        Shape ``(n, *event)``, on that device; in single precision unless ``initial`` says otherwise.
 
     Raises:
         InputError: n < 1, an unknown solver, no way to tell the event shape, or samples that are not finite.
@@ -68,9 +73,10 @@ def sample(
         initial = _draw_initial(score, process, n, event_shape, generator)
     elif initial.shape[0] != n:
         raise InputError(f"initial holds {initial.shape[0]} items, n is {n}")
+    initial = initial.to(device if device is not None else score_device(score) or initial.device)
 
     grid = ratio_grid(process, n_steps)
-    noise = _noise_in_ratio(score, process)
+    noise = _noise_in_ratio(as_score_function(score), process)
     first, last = process.alpha(process.time_of(grid[0])), process.alpha(process.time_of(grid[-1]))
     batches = torch.split(initial, batch_size)
     samples = []
@@ -97,8 +103,7 @@ def _draw_initial(
         if not isinstance(score, Score):
             raise InputError("event_shape is needed where the score is a plain function")
         event_shape = score.event_shape
-    device = score.device if isinstance(score, Score) else generator.device
-    unit = standard_normal((n, *event_shape), generator).to(device)
+    unit = standard_normal((n, *event_shape), generator)
     return process.sigma(process.t_max).to(unit) * unit
 
 
@@ -120,15 +125,17 @@ def _fixed(
 
 
 def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor:
+    with usual_defaults():  # in which torchdiffeq makes its tables, once
+        odeint = optional("torchdiffeq", "train").odeint
+
     # In log r the equation is smooth over the many decades that r covers.
     def slope(log_ratio: Tensor, y: Tensor) -> Tensor:
-        r = log_ratio.double().exp()
+        r = log_ratio.cpu().double().exp()
         return r.to(y) * noise(y, r)
 
-    ends = grid[[0, -1]].log().to(y.device)
-    path: Tensor = optional("torchdiffeq", "train").odeint(
-        slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5"
-    )
+    precision = torch.float64 if has_double(y.device) else y.dtype
+    ends = grid[[0, -1]].log().to(y.device, precision)
+    path: Tensor = odeint(slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5", options={"dtype": precision})
     return path[-1]
 
 

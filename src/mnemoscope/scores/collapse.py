@@ -33,8 +33,9 @@ def collapse_time(
             f"effective_number must lie above 1 and below n_samples = {score.n_samples}, got {effective_number}"
         )
     points, process = score.points, score.process
-    mass = torch.ones(points.n_samples) if points.log_weights is None else points.log_weights.exp().cpu()
-    chosen = torch.multinomial(mass.double(), n_draws, replacement=True, generator=generator).to(score.device)
+    mass = torch.ones(points.n_samples, dtype=torch.float64, device="cpu")
+    mass = mass if points.log_weights is None else points.log_weights.cpu().exp()
+    chosen = torch.multinomial(mass, n_draws, replacement=True, generator=generator)
     x0 = points.take(chosen).reshape(n_draws, *score.event_shape)
     noise = standard_normal(x0.shape, generator, like=x0)
 

@@ -34,7 +34,7 @@ def condition_weights(
     Raises:
         InputError: y of another shape, σ_y < 0, or σ_y = 0 and no training point with this condition.
     """
-    y = torch.as_tensor(condition, dtype=torch.float64)
+    y = torch.as_tensor(condition, dtype=torch.float64, device="cpu")
     if tuple(conditions.shape[1:]) != tuple(y.shape):
         raise InputError(f"condition has shape {tuple(y.shape)}, those of the data {tuple(conditions.shape[1:])}")
     if conditions.shape[0] == 0:

@@ -27,7 +27,10 @@ from mnemoscope.scores.training_points import WeightedPoints
 class EmpiricalScore(Score):
     """Score, denoiser and log density of the noised empirical law of ``train``.
 
-    The training set is streamed in chunks (a memory map is fine). Queries in double precision, or with a gradient,
+    The training set is streamed in chunks (a memory map is fine), on its own device or, where that has no double
+    precision (Apple's), on the CPU: x and the score stay where the training set lives.
+
+    Queries in double precision, or with a gradient,
     are answered in double precision throughout; queries in single precision to a relative error of 1e-4 at the cost
     of two single-precision matrix products, or one at small σ (``single_precision``).
 
@@ -45,23 +48,23 @@ class EmpiricalScore(Score):
     def __init__(self, train: ArrayLike, process: Process, weights: Float[Tensor, " n_samples"] | None = None) -> None:
         self.points, self.process = WeightedPoints(train, weights), process
         self.event_shape, self.n_samples = self.points.event_shape, self.points.n_samples
-        self.device = self.points.device
+        self.device = train.device if isinstance(train, Tensor) else torch.device("cpu")
 
     def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The score at x."""
         flat, alpha, sigma = self._queries(x, t)
-        return (self._posterior(x, flat, alpha, sigma).residual / sigma**2).reshape(x.shape).to(x.dtype)
+        return (self._posterior(x, flat, alpha, sigma).residual / sigma**2).reshape(x.shape).to(x)
 
     def denoiser(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """E[x_0 | x_t = x]: the posterior mean over the training points."""
         flat, alpha, sigma = self._queries(x, t)
-        return ((flat + self._posterior(x, flat, alpha, sigma).residual) / alpha).reshape(x.shape).to(x.dtype)
+        return ((flat + self._posterior(x, flat, alpha, sigma).residual) / alpha).reshape(x.shape).to(x)
 
     def log_density(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, " batch"]:
         """Log p_t(x) = log Σ_i π_i N(x; α x_i, σ² I)."""
         flat, alpha, sigma = self._queries(x, t)
         log_normaliser = self.points.dim / 2 * torch.log(2 * torch.pi * sigma[:, 0] ** 2)
-        return (self._posterior(x, flat, alpha, sigma).log_likelihood - log_normaliser).to(x.dtype)
+        return (self._posterior(x, flat, alpha, sigma).log_likelihood - log_normaliser).to(x)
 
     def posterior(self, x: Float[Tensor, "batch *event"], t: Time, temperature: float = 1.0) -> Posterior:
         """Moments of the posterior weights w_i^{1/temperature}, normalised, on flattened items."""
@@ -92,10 +95,10 @@ class EmpiricalScore(Score):
         return posterior(self.points, *self._queries(x, t))[1].exp()
 
     def _queries(self, x: Tensor, t: Time) -> tuple[Tensor, Tensor, Tensor]:
-        """Flat x (batch, dim), α and σ (batch, 1), in double precision."""
+        """Flat x (batch, dim), α and σ (batch, 1), in double precision, where the points are."""
         if x.shape[1:] != self.event_shape:
             raise InputError(f"x has event shape {tuple(x.shape[1:])}, the training set {self.event_shape}")
-        flat = x.reshape(len(x), -1).double()
+        flat = x.reshape(len(x), -1).to(self.points.device).double()
         alpha, sigma = (c.expand(len(x), 1) for c in self.process.coefficients(flat, t))
         if bool((sigma <= 0).any()):
             raise InputError("the empirical score needs sigma(t) > 0: at t = 0 the law is a sum of point masses")

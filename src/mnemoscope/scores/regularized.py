@@ -50,8 +50,9 @@ class RegularizedScore(Score):
 
     def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The regularised score at x."""
-        _, sigma = self.process.coefficients(x.reshape(len(x), -1).double(), t)
-        return self._flat_score(x, t, sigma**2).reshape(x.shape).to(x.dtype)
+        flat = x.reshape(len(x), -1).to(self.empirical.points.device).double()
+        _, sigma = self.process.coefficients(flat, t)
+        return self._flat_score(x, t, sigma**2).reshape(x.shape).to(x)
 
     @abstractmethod
     def _flat_score(self, x: Tensor, t: Time, variance: Tensor) -> Tensor:
@@ -184,13 +185,13 @@ class KernelSmoothedScore(RegularizedScore):
         if n_draws < 1:
             raise InputError(f"kernel-smoothed: n_draws must be at least 1, got {n_draws}")
         super().__init__(train, process, weights)
-        like = torch.empty(0, dtype=torch.float64, device=self.device)
+        like = torch.empty(0, dtype=torch.float64, device=self.empirical.points.device)
         draws = standard_normal((n_draws, *self.event_shape), generator, like=like)
         self._shifts = bandwidth * torch.cat([draws, -draws])
 
     def _flat_score(self, x: Tensor, t: Time, variance: Tensor) -> Tensor:
         # The sum of the shifts is zero, so the mean of r(x + h z) needs no correction.
-        residuals = [self.empirical.posterior(x + shift.to(x.dtype), t).residual for shift in self._shifts]
+        residuals = [self.empirical.posterior(x + shift.to(x), t).residual for shift in self._shifts]
         return torch.stack(residuals).mean(dim=0) / variance
 
 

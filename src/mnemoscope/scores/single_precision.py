@@ -85,7 +85,8 @@ class _Block:
     def _chunks(self) -> Iterator[tuple[slice, Tensor]]:
         """Points with further columns: (y − centre, ‖y − centre‖², log π), so that one product gives the logits."""
         dim, weights = self.points.dim, self.points.log_weights
-        buffer = torch.empty(_CHUNK_ROWS, dim + 1 + (weights is not None), device=self.x.device)
+        columns = dim + 1 + (weights is not None)
+        buffer = torch.empty(_CHUNK_ROWS, columns, dtype=torch.float32, device=self.x.device)
         for where, rows in self.points.chunks(torch.float32, _CHUNK_ROWS):
             chunk = buffer[: len(rows)]
             torch.sub(rows, self.points.centre, out=chunk[:, :dim])
@@ -101,9 +102,9 @@ class _Block:
         if self.points.log_weights is not None:
             columns.append(torch.ones_like(self.alpha))
         queries = torch.cat(columns, dim=1).float()
-        logits = torch.empty(len(queries), self.points.n_samples, device=self.x.device)
+        logits = queries.new_empty(len(queries), self.points.n_samples)
         # Small results kept between large temporaries would pin them to the heap, so both have their place beforehand.
-        maxima = torch.empty(len(queries), math.ceil(self.points.n_samples / _CHUNK_ROWS), device=self.x.device)
+        maxima = queries.new_empty(len(queries), math.ceil(self.points.n_samples / _CHUNK_ROWS))
         for number, (where, chunk) in enumerate(self._chunks()):
             torch.mm(queries, chunk.mT, out=logits[:, where])
             torch.amax(logits[:, where], dim=1, out=maxima[:, number])
@@ -162,14 +163,14 @@ class _Block:
         """Posterior of ``rows`` by softmax (overwriting the logits) and product; returns those that need double."""
         # In place, a few rows at a time: fresh memory for all the weights would cost more than the exponentials. They
         # move up to the first rows (which are done with: rows ascend), so that the product takes them as they lie.
-        largest = torch.empty(len(rows), device=self.x.device)
+        largest = logits.new_empty(len(rows))
         for start in range(0, len(rows), _SOFTMAX_ROWS):
             some = slice(start, start + _SOFTMAX_ROWS)
             weights = torch.softmax(logits[rows[some]], dim=1)
             torch.amax(weights, dim=1, out=largest[some])
             logits[: len(rows)][some] = weights
         dim, total = self.points.dim, 1 / largest.double()
-        moments = torch.zeros(len(rows), dim + 1, device=self.x.device)
+        moments = logits.new_zeros(len(rows), dim + 1)
         for where, chunk in self._chunks():
             moments.addmm_(logits[: len(rows), where], chunk[:, : dim + 1])
         mean, second = moments[:, :dim].double(), moments[:, dim].double()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mnemoscope.data.arrays import ArrayLike, row_chunks
 from mnemoscope.errors import InputError
+from mnemoscope.torch_state import double_device
 
 
 class WeightedPoints:
@@ -21,6 +22,7 @@ class WeightedPoints:
 
     Attributes:
         log_weights: log π_i, shape ``(n_samples,)``, −∞ for a weight of zero; None if all are equal.
+        device: where the points are read to: that of ``train``, or the CPU if that has no double precision.
         centre: the mean of the points in single precision, shape ``(dim,)``. Everything below works on x − α·centre
             and x_i − centre, which keeps norms, and so rounding errors, small.
 
@@ -34,9 +36,10 @@ class WeightedPoints:
         self.train = train
         self.event_shape = tuple(train.shape[1:])
         self.n_samples, self.dim = int(train.shape[0]), int(np.prod(train.shape[1:], dtype=np.int64))
-        self.device = train.device if isinstance(train, Tensor) else torch.device("cpu")
+        self.device = double_device(train.device) if isinstance(train, Tensor) else torch.device("cpu")
         self.log_weights = None if weights is None else self._log_weights(weights)
-        total = sum((rows.sum(dim=0) for _, rows in self.chunks()), torch.zeros((), device=self.device))
+        zero = torch.zeros((), dtype=torch.float64, device=self.device)
+        total = sum((rows.sum(dim=0) for _, rows in self.chunks()), zero)
         self.centre = (total / self.n_samples).float()
 
     @cached_property
@@ -51,7 +54,8 @@ class WeightedPoints:
     def take(self, indices: Tensor) -> Float[Tensor, "picked dim"]:
         """The points at ``indices`` in double precision, flat."""
         if isinstance(self.train, Tensor):
-            return self.train[indices].reshape(len(indices), self.dim).double()
+            rows = self.train[indices.to(self.train.device)].reshape(len(indices), self.dim)
+            return rows.to(self.device).double()
         return torch.cat([rows for _, rows in row_chunks(self.train[indices.numpy()])])
 
     def covariance(self) -> Float[Tensor, "dim dim"]:
@@ -73,7 +77,7 @@ class WeightedPoints:
     def _log_weights(self, weights: Tensor) -> Tensor:
         if weights.shape != (self.n_samples,):
             raise InputError(f"weights must have shape ({self.n_samples},), got {tuple(weights.shape)}")
-        weights = weights.to(device=self.device, dtype=torch.float64)
+        weights = weights.to(self.device).double()
         if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()) or float(weights.sum()) == 0:
             raise InputError("weights must be finite, not negative, and not all zero")
         return torch.log(weights / weights.sum())

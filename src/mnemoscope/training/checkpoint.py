@@ -54,7 +54,8 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     with atomic_folder(target) as temporary:
         save_weights(state.network, temporary / "network.safetensors")
         save_weights(state.average.module, temporary / "average.safetensors")
-        extra = {"generator": state.generator.get_state(), "losses": torch.tensor(state.losses, dtype=torch.float64)}
+        losses = torch.tensor(state.losses, dtype=torch.float64, device="cpu")
+        extra = {"generator": state.generator.get_state(), "losses": losses}
         save_file({**_contiguous(tensors), **extra}, temporary / "optimizer.safetensors")
         settings = json.dumps({"step": state.step, "param_groups": optimizer["param_groups"]}, indent=2)
         (temporary / "state.json").write_text(settings, encoding="utf-8")

@@ -42,22 +42,22 @@ class Draws:
     def batch(self) -> Batch:
         """The next batch, from the generator's present state."""
         size = (self.spec.batch_size,)
-        sample = torch.randint(len(self.data), size, generator=self.generator)
+        sample = torch.randint(len(self.data), size, generator=self.generator, device="cpu")
         if self.table is None:
             return Batch(self.data[sample], self._times(size), self._noise((*size, *self.data.shape[1:])))
         times, noise = self.table
-        draw = torch.randint(times.shape[1], size, generator=self.generator)
+        draw = torch.randint(times.shape[1], size, generator=self.generator, device="cpu")
         return Batch(self.data[sample], times[sample, draw], noise[sample, draw])
 
     def _noise(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=self.generator, dtype=self.data.dtype)
+        return torch.randn(shape, generator=self.generator, dtype=self.data.dtype, device="cpu")
 
     def _times(self, shape: tuple[int, ...]) -> Tensor:
         times, process = self.spec.times, self.process
         if not isinstance(times, str):
-            return torch.full(shape, times, dtype=torch.float64)
-        uniform = torch.rand(shape, generator=self.generator, dtype=torch.float64)
-        ends = torch.tensor([process.t_min, process.t_max], dtype=torch.float64)
+            return torch.full(shape, times, dtype=torch.float64, device="cpu")
+        uniform = torch.rand(shape, generator=self.generator, dtype=torch.float64, device="cpu")
+        ends = torch.tensor([process.t_min, process.t_max], dtype=torch.float64, device="cpu")
         if times == "uniform":
             return torch.lerp(ends[0], ends[1], uniform)
         low, high = process.ratio(ends).log()

@@ -24,6 +24,7 @@ from mnemoscope.networks import NetworkScore
 from mnemoscope.networks.score import predict_noise
 from mnemoscope.processes import Process, Time
 from mnemoscope.progress import progress_bar
+from mnemoscope.torch_state import training_mode, usual_defaults
 from mnemoscope.training.checkpoint import TrainingState, latest_checkpoint, load_checkpoint, save_checkpoint
 from mnemoscope.training.draws import Draws
 from mnemoscope.training.spec import TrainingSpec
@@ -71,7 +72,8 @@ def fit(
     """Train a noise-predicting network by denoising score matching.
 
     Args:
-        network: ``forward(x, noise_level)``; trained in place.
+        network: ``forward(x, noise_level)``; trained in place, and left in the mode in which it came. Parts of a
+            network in training mode that are in evaluation mode stay so: they are frozen.
         data: shape ``(n_samples, *event)``, of unit scale (``Dataset.to_model``).
         process: the forward process.
         spec: the training run.
@@ -94,23 +96,27 @@ def fit(
         raise InputError(f"batch_size {spec.batch_size} is not divisible by {accelerator.num_processes} processes")
     generator = torch.Generator().manual_seed(spec.seed)
     draws = Draws(data.cpu(), process, spec, generator)
-    state = _start(network.to(accelerator.device), spec, generator)
+    with usual_defaults():
+        state = _start(network.to(accelerator.device), spec, generator)
     if checkpoints is not None and (latest := latest_checkpoint(checkpoints)) is not None:
         load_checkpoint(latest, state)
     trained, optimizer = accelerator.prepare(state.network, state.optimizer)
-    score = NetworkScore(state.average.module, process, tuple(data.shape[1:]))
+    score = NetworkScore(state.average.module.eval(), process, tuple(data.shape[1:]))
 
-    trained.train()
-    with progress_bar("training", spec.steps, enabled=progress and accelerator.is_main_process) as advance:
+    bar = progress_bar("training", spec.steps, enabled=progress and accelerator.is_main_process)
+    with training_mode(trained), bar as advance:
         for _ in range(state.step):
             advance()
         while state.step < spec.steps:
             share = slice(accelerator.process_index, None, accelerator.num_processes)
-            x0, t, noise = (part[share].to(accelerator.device) for part in draws.batch())
-            loss = denoising_loss(trained, process, x0, t, noise, spec.weighting)
+            # The times stay on the CPU in double precision: only α and σ go to the device.
+            batch = draws.batch()
+            x0, noise = (part[share].to(accelerator.device) for part in (batch.x0, batch.noise))
+            loss = denoising_loss(trained, process, x0, batch.t[share], noise, spec.weighting)
             optimizer.zero_grad()
             accelerator.backward(loss)
-            optimizer.step()
+            with usual_defaults():  # in which Adam makes its counters
+                optimizer.step()
             state.average.update_parameters(state.network)
             state.losses.append(float(accelerator.reduce(loss.detach(), "mean")))
             if not math.isfinite(state.losses[-1]):

@@ -145,7 +145,7 @@ def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
     asked = description["network"]
     spec = NetworkSpec(asked["name"], tuple(asked["event_shape"]), asked["options"])
     network = build_network(spec, seed=0)
-    load_average(checkpoint, network)
+    load_average(checkpoint, network.eval())
     low, high = description["data"]["value_range"]
     done = int(checkpoint.name.removeprefix("step-"))
     return TrainedRun(NetworkScore(network, process, spec.event_shape), (low, high), done, description)

@@ -97,7 +97,7 @@ def hessian_product(
             name: part.reshape(value.shape).to(value) for (name, value), part in zip(values.items(), parts, strict=True)
         }
         (turned,) = pull(tangent)  # the transpose, and H is symmetric
-        result = torch.cat([turned[name].flatten().double().cpu() for name in values])
+        result = torch.cat([turned[name].flatten().cpu().double() for name in values])
         if not bool(result.isfinite().all()):
             raise ConvergenceError("sharpness: the Hessian is not finite at these parameters")
         return np.asarray(result.numpy())

@@ -201,7 +201,7 @@ def test_report_json_has_the_agreed_shape(digits: tuple[Dataset, Dataset], tmp_p
     assert {"rule", "fraction", "interval", "null", "excess", "excess_interval"} == set(measure)
     assert {"fraction", "interval", "source"} == set(measure["null"])
     assert read["extracted"] == {"distinct": 100}
-    assert set(read["flagged"][0]) == {"generated", "train", "distance", "ratio"}
+    assert set(read["flagged"][0]) == {"generated", "train", "generated_name", "train_name", "distance", "ratio"}
     assert "no privacy guarantee" in read["limits"][0]
     assert read["provenance"]["seed"] == 3
     assert read["provenance"]["data"]["train"]["fingerprint"] == train.fingerprint

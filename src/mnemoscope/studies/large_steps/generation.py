@@ -22,7 +22,7 @@ from mnemoscope.mean_field import TwoLayerBatch, stochastic_descent
 from mnemoscope.processes import OrnsteinUhlenbeck, Time
 from mnemoscope.processes.base import as_time
 from mnemoscope.sampling import sample
-from mnemoscope.scores import EmpiricalScore, ScoreFunction
+from mnemoscope.scores import EmpiricalScore, Score, ScoreFunction
 from mnemoscope.sweeps import Result
 
 if TYPE_CHECKING:
@@ -54,11 +54,7 @@ def result(trial: "Experiment") -> Result:
     if course.diverged[0]:
         return found | dict.fromkeys(names, math.nan)
 
-    def learned(x: Tensor, t: Time) -> Tensor:
-        times = as_time(t).to(x).reshape(-1, 1).expand(len(x), 1)
-        return PROCESS.score_from_noise(networks(torch.cat([x, times], dim=1)[None])[0], t)
-
-    samples = _generate(learned, trial, generator)
+    samples = _generate(_Learned(networks, trial.dim), trial, generator)
     optimal = _generate(EmpiricalScore(data, PROCESS), trial, generator)
     gaussian = Gaussian.fit(data.double()).sample(SAMPLES, generator).float()
     fresh = 2 * torch.randn(SAMPLES, trial.dim, generator=generator)
@@ -79,6 +75,17 @@ def result(trial: "Experiment") -> Result:
         "generated": (("item", "axis"), samples[:SHOWN].numpy()),
         "training": (("training_item", "axis"), data.numpy()),
     }
+
+
+class _Learned(Score):
+    """A single network as a score: a ``Score``, so that the solver's times reach α and σ in double precision."""
+
+    def __init__(self, networks: TwoLayerBatch, dim: int) -> None:
+        self.networks, self.process, self.event_shape = networks, PROCESS, (dim,)
+
+    def __call__(self, x: Tensor, t: Time) -> Tensor:
+        times = as_time(t).to(x).reshape(-1, 1).expand(len(x), 1)
+        return PROCESS.score_from_noise(self.networks(torch.cat([x, times], dim=1)[None])[0], t)
 
 
 def noise_draws(

@@ -24,6 +24,7 @@ from torch import Tensor
 from mnemoscope.processes import Time, VariancePreserving
 from mnemoscope.processes.base import as_time
 from mnemoscope.sampling import sample
+from mnemoscope.scores import Score
 from mnemoscope.studies.regularization.closed_form import distances, training_points
 from mnemoscope.studies.regularization.trials import Experiment
 from mnemoscope.sweeps import Result
@@ -89,9 +90,19 @@ class Networks:
         return out if self.singular else sigma * out
 
     def score(self, x: Tensor, t: Time) -> Tensor:
-        """The score of a single run, as the sampler calls it."""
+        """The score of a single run."""
         times, sigma = (as_time(v).to(x).expand(1, len(x)).unsqueeze(2) for v in (t, PROCESS.sigma(t)))
         return (self.scaled_score(x[None], times, sigma) / sigma)[0]
+
+
+class _RunScore(Score):
+    """The same as a ``Score``, so that the solver's times reach σ in double precision."""
+
+    def __init__(self, networks: Networks) -> None:
+        self.networks, self.process, self.event_shape = networks, PROCESS, (2,)
+
+    def __call__(self, x: Tensor, t: Time) -> Tensor:
+        return self.networks.score(x, t)
 
 
 def train_and_sample(trials: Sequence[Experiment]) -> list[Result]:
@@ -149,7 +160,7 @@ def _look(network: Networks, latents: Tensor) -> dict[str, float]:
     unused = torch.Generator()
     initial = PROCESS.sigma(PROCESS.t_max).float() * latents
     x = sample(
-        network.score,
+        _RunScore(network),
         PROCESS,
         len(latents),
         generator=unused,
@@ -157,7 +168,6 @@ def _look(network: Networks, latents: Tensor) -> dict[str, float]:
         tolerance=SOLVER_TOLERANCE,
         denoise=False,
         initial=initial,
-        event_shape=(2,),
     )
     nearest = distances(x, "points")
     return {name: float((nearest < tolerance).double().mean()) for name, tolerance in TOLERANCES.items()}

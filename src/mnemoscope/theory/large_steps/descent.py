@@ -47,7 +47,7 @@ def full_batch_descent(
     if steps < 1:
         raise InputError(f"steps: must be at least 1, got {steps}")
 
-    trained, diverged = neurons.double(), torch.zeros(len(rates), dtype=torch.int64)
+    trained, diverged = neurons.double(), torch.zeros(len(rates), dtype=torch.int64, device="cpu")
     losses = torch.full((len(rates),), math.nan, dtype=torch.float64)
     for step in range(1, steps + 1):
         losses_now, slope = relu_risk_gradient(points, trained)

@@ -33,7 +33,7 @@ def weight(points: NoisedPoints, y: Float[Tensor, "*points"]) -> Float[Tensor, "
 def _pieces(points: NoisedPoints) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Ends, slopes and intercepts of min{π⁺, π⁻} between neighbours, cut where the two lines cross."""
     centres, n = points.mu * points.x, points.n_samples
-    k = torch.arange(1, n, dtype=torch.float64)
+    k = torch.arange(1, n, dtype=torch.float64, device="cpu")
     below = centres.cumsum(0)[:-1]
     above = centres.sum() - below
     rising = (k / n) ** 2, -k * below / n**2
@@ -55,7 +55,9 @@ def smooth_irregularity(points: NoisedPoints, curvature: Function | None = None)
     low, high = float(points.mu * points.x[0]), float(points.mu * points.x[-1])
     edges = edges[(edges >= low) & (edges <= high)]
     # Sixteen looks at every panel: a pair of roots within one sixteenth of a panel would be taken for none.
-    fine = torch.lerp(edges[:-1, None], edges[1:, None], torch.linspace(0, 1, 17, dtype=torch.float64)[:-1])
+    fine = torch.lerp(
+        edges[:-1, None], edges[1:, None], torch.linspace(0, 1, 17, dtype=torch.float64, device="cpu")[:-1]
+    )
     grid = torch.cat([fine.flatten(), edges[-1:]])
     values = curved(grid)
     changes = values[1:] * values[:-1] < 0

@@ -29,8 +29,8 @@ TAIL = 9.0
 """Beyond so many σ from all data the mixture has a mass below 1e-18."""
 
 _NODES, _WEIGHTS = (torch.from_numpy(values) for values in np.polynomial.legendre.leggauss(16))
-_NEAR_DATA = torch.arange(-2 * TAIL, 2 * TAIL + 1, dtype=torch.float64) / 2
-_NEAR_MIDPOINT = torch.tensor([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48], dtype=torch.float64)
+_NEAR_DATA = torch.arange(-2 * TAIL, 2 * TAIL + 1, dtype=torch.float64, device="cpu") / 2
+_NEAR_MIDPOINT = torch.tensor([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48], dtype=torch.float64, device="cpu")
 
 
 class Estimate(NamedTuple):
@@ -56,11 +56,12 @@ def panel_edges(points: NoisedPoints, kinks: Tensor | None = None) -> Float[Tens
     # A panel as wide as σ may still be too wide where many points share it.
     widest = points.sigma / 2
     ordered = torch.unique(torch.cat(edges))
-    ordered = ordered[torch.cat([torch.ones(1, dtype=torch.bool), ordered.diff() > 1e-13 * (high - low)])]
+    ordered = ordered[torch.cat([torch.ones(1, dtype=torch.bool, device="cpu"), ordered.diff() > 1e-13 * (high - low)])]
     nearest = (ordered[:-1, None] - centres).abs().amin(1)
-    pieces = torch.where(nearest < TAIL * points.sigma, (ordered.diff() / widest).ceil(), torch.ones(())).long()
+    pieces = torch.where(nearest < TAIL * points.sigma, (ordered.diff() / widest).ceil(), 1.0).long()
     first = (pieces.cumsum(0) - pieces).repeat_interleave(pieces)
-    share = (torch.arange(len(first)) - first) / pieces.repeat_interleave(pieces)
+    place = torch.arange(len(first), device="cpu") - first
+    share = place.float() / pieces.repeat_interleave(pieces).float()
     cut = torch.lerp(ordered[:-1].repeat_interleave(pieces), ordered[1:].repeat_interleave(pieces), share.double())
     return torch.cat([cut, ordered[-1:]])
 
@@ -102,8 +103,8 @@ def monte_carlo_risk(
     """
     if n_draws < 2:
         raise InputError(f"n_draws: must be at least 2, got {n_draws}")
-    x = points.x[torch.randint(points.n_samples, (n_draws,), generator=generator)]
-    noise = torch.randn(n_draws, generator=generator, dtype=torch.float64)
+    x = points.x[torch.randint(points.n_samples, (n_draws,), generator=generator, device="cpu")]
+    noise = torch.randn(n_draws, generator=generator, dtype=torch.float64, device="cpu")
     y = points.mu * x + points.sigma * noise
     target = points.score(y) if excess else -noise / points.sigma
     losses = (score(y) - target) ** 2

@@ -150,8 +150,8 @@ def interpolate(points: NoisedPoints, knots: Float[Tensor, " knots"], values: Fl
     # Beyond all that matters one rising and one falling unit make the first line: u(y) = p (y − L) + q (R − y).
     left, right = (float(end) for end in (knots.min() - 60 * points.sigma, knots.max() + 60 * points.sigma))
     at_left, at_right = (float(values[0] + slopes[0] * (end - knots[0])) for end in (left, right))
-    ends = torch.tensor([at_right, at_left], dtype=torch.float64) / (right - left)
-    kinks = torch.cat([torch.tensor([left, right], dtype=torch.float64), knots[1:-1]])
+    ends = torch.tensor([at_right, at_left], dtype=torch.float64, device="cpu") / (right - left)
+    kinks = torch.cat([torch.tensor([left, right], dtype=torch.float64, device="cpu"), knots[1:-1]])
     inner = torch.ones_like(kinks)
     inner[1] = -1
     outer = torch.cat([ends, slopes.diff()]) * len(kinks)
