@@ -35,7 +35,7 @@ def diagram_rows() -> list[dict[str, object]]:
     def diagram() -> object:
         return phase_diagram(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, ridge=RIDGE)
 
-    points = make_grid(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, activation="relu", spectrum=None)
+    points = make_grid({"psi_n": GRID, "psi_p": GRID, "noise_draws": DRAWS, "time": TIME})
     ridge = np.full(len(GRID) ** 2 * len(DRAWS), RIDGE)
     residual = float(abs(solve(points.ensemble, ridge).residual).max())
     took = seconds(diagram)

@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from mnemoscope.choose import check_name
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.processes import Process
@@ -64,6 +65,7 @@ def sample(
         raise InputError(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
     if solver == "adaptive":
         optional("torchdiffeq", "train")  # what it needs, before any work
+    check_name(solver, SOLVERS, "solver")
     if initial is None:
         initial = _draw_initial(score, process, n, event_shape, generator)
     elif initial.shape[0] != n:

@@ -109,7 +109,7 @@ def test_weights_for_the_theory() -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(InputError, match="and a generator"):
         TwoLayerBatch.draw(1, 1, 5, [])
-    with pytest.raises(InputError, match="reduction: must be one of mean, sum, got 'max'"):
+    with pytest.raises(InputError, match="reduction: unknown name 'max', choose one of mean, sum"):
         TwoLayerBatch.draw(1, 1, 5, generators(1)).descend(
             torch.ones(1, 1, 1), torch.ones(1, 1, 1), torch.ones(1), "max"
         )

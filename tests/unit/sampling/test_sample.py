@@ -116,7 +116,7 @@ def test_the_grid_runs_from_noise_to_data(process: Process) -> None:
     ("options", "complaint"),
     [
         ({"n": 0}, "at least 1"),
-        ({"solver": "euler"}, "unknown solver 'euler'"),
+        ({"solver": "euler"}, "solver: unknown name 'euler'"),
         ({"n_steps": 0}, "n_steps"),
         ({"event_shape": None}, "event_shape"),
         ({"initial": torch.zeros(2, 2)}, "initial holds 2"),

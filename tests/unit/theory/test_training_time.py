@@ -17,7 +17,14 @@ SPECTRUM = [0.1, 0.4, 0.4, 1.0, 3.1]
 
 def ensemble_of(psi_n, psi_p, noise_draws, time, spectrum=None):
     return make_grid(
-        psi_n=psi_n, psi_p=psi_p, noise_draws=noise_draws, time=time, activation="tanh", spectrum=spectrum
+        {
+            "psi_n": psi_n,
+            "psi_p": psi_p,
+            "noise_draws": noise_draws,
+            "time": time,
+            "activation": "tanh",
+            "spectrum": spectrum,
+        }
     ).ensemble
 
 
