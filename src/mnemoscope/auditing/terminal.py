@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from mnemoscope.auditing.report import MeasureResult
+from mnemoscope.auditing.result import MeasureResult
 from mnemoscope.pages import interval, percent
 
 
