@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 import torch
-from tests.unit.theory import reference
+from tests.references import learning_curves as reference
 
 from benchmarks.timing import row, seconds
 from mnemoscope.processes import OrnsteinUhlenbeck

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.unit.theory import reference
+from tests.references import learning_curves as reference
 
 from mnemoscope.errors import ConvergenceError
 from mnemoscope.theory import solver
@@ -18,7 +18,7 @@ POINTS = [  # psi_n, psi_p, noise_draws, time, spectrum
 ]
 
 
-def both(psi_n, psi_p, noise_draws, time, spectrum, activation="tanh"):
+def both(psi_n, psi_p, noise_draws, time, spectrum):
     """The fast ensemble and the slow point of one setting."""
     ensemble = make_grid(
         {
@@ -26,24 +26,11 @@ def both(psi_n, psi_p, noise_draws, time, spectrum, activation="tanh"):
             "psi_p": psi_p,
             "noise_draws": noise_draws,
             "time": time,
-            "activation": activation,
+            "activation": "tanh",
             "spectrum": list(spectrum),
         }
     ).ensemble
-    variance = math.exp(-2 * time) * np.mean(spectrum) + 1 - math.exp(-2 * time)
-    linear = float(ensemble.signal[0]) / math.exp(-2 * time)
-    assert linear > 0
-    assert variance > 0
-    point = reference.Point(
-        psi_n,
-        psi_p,
-        noise_draws,
-        time,
-        linear,
-        float(ensemble.shared[0]),
-        float(ensemble.private[0]),
-        spectrum,
-    )
+    point = reference.Point.of(psi_n, psi_p, noise_draws, time, np.tanh, spectrum)
     return ensemble, point
 
 

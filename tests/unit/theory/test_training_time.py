@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.unit.theory import reference
+from tests.references import learning_curves as reference
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory import early_stopping, learning_curve, training_curve
@@ -55,9 +55,7 @@ def test_two_resolvents_against_the_table_and_the_integral_twin(psi_n, psi_p, no
     first, second = (solve(ensemble, np.array([-value])) for value in z)
     fast = two_resolvents(first, second, 1).item()
     assert round(fast, 5) == published
-    linear = float(ensemble.signal[0]) / math.exp(-2 * time)
-    constants = (linear, float(ensemble.shared[0]), float(ensemble.private[0]))
-    slow = reference.two_resolvents(reference.Point(psi_n, psi_p, noise_draws, time, *constants), (-z[0], -z[1]))
+    slow = reference.two_resolvents(reference.Point.of(psi_n, psi_p, noise_draws, time, np.tanh), (-z[0], -z[1]))
     assert fast == pytest.approx(slow, rel=1e-6)
 
 
