@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from mnemoscope.data import Gaussian, GaussianMixture, LinearManifold
-from mnemoscope.processes import Process
+from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
+from mnemoscope.processes import OrnsteinUhlenbeck, Process
 from mnemoscope.scores import (
     EmpiricalBayesScore,
     EmpiricalScore,
@@ -19,6 +20,7 @@ from mnemoscope.scores import (
     TikhonovScore,
     condition_weights,
 )
+from mnemoscope.testing import ScoreContract
 from tests.laws import PROCESSES, gaussian_parameters, manifold_basis, mixture_parameters
 from tests.references.scores import (
     LogDensity,
@@ -172,21 +174,6 @@ class TestScore:
         if log_density is not None:
             torch.testing.assert_close(score.log_density(x, t), log_density(x, alpha, sigma), rtol=1e-10, atol=1e-9)
 
-    def test_denoiser_and_noise_follow(self, build: Callable, process: Process, generator: torch.Generator) -> None:
-        score, *_ = build(process, generator)
-        t = 0.4 * process.t_max
-        x = torch.randn(8, DIM, generator=generator, dtype=torch.float64)
-        expected = process.denoiser_from_score(score(x, t), x, t)
-        torch.testing.assert_close(score.denoiser(x, t), expected, rtol=1e-8, atol=1e-8)
-        torch.testing.assert_close(score.noise(x, t), process.noise_from_score(score(x, t), t), rtol=1e-9, atol=1e-9)
-
-    def test_each_item_has_its_own_time(self, build: Callable, process: Process, generator: torch.Generator) -> None:
-        score, *_ = build(process, generator)
-        x = torch.randn(5, DIM, generator=generator, dtype=torch.float64)
-        times = torch.linspace(0.1, 1.0, 5, dtype=torch.float64) * process.t_max
-        one_by_one = torch.cat([score(x[i : i + 1], times[i]) for i in range(5)])
-        torch.testing.assert_close(score(x, times), one_by_one, rtol=1e-10, atol=1e-12)
-
     def test_knows_its_shape_and_process(self, build: Callable, process: Process, generator: torch.Generator) -> None:
         score, *_ = build(process, generator)
         assert score.event_shape == (DIM,)
@@ -206,7 +193,29 @@ class TestScoreOfTrainingPoints:
             assert found.dtype == torch.float32
             assert ((found - expected).norm(dim=1) <= FLOAT32_SCORE * expected.norm(dim=1)).all()
 
-    def test_gradients(self, build: Callable, process: Process, generator: torch.Generator) -> None:
-        score, *_ = build(process, generator)
-        x = torch.randn(3, DIM, generator=generator, dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradcheck(lambda x: score(x, 0.5 * process.t_max), x)
+
+class TestContract(ScoreContract):
+    @pytest.fixture(autouse=True, params=SCORES, ids=lambda build: build.__name__)
+    def _each(self, request: pytest.FixtureRequest) -> None:
+        self._build = request.param
+
+    @pytest.fixture(autouse=True, params=PROCESSES, ids=lambda p: p.name)
+    def _along(self, request: pytest.FixtureRequest, _each: None) -> None:
+        self._score, _, self._log_density = self._build(request.param, torch.Generator().manual_seed(0))
+
+    def score(self) -> Score:
+        return self._score
+
+    def log_density(self, x: Tensor, t: float) -> Tensor | None:
+        if self._log_density is None:
+            return None
+        process = self._score.process
+        return self._log_density(x, process.alpha(t).item(), process.sigma(t).item())
+
+
+class TestNetworkScore(ScoreContract):
+    double = False
+
+    def score(self) -> Score:
+        spec = NetworkSpec("unet", (8, 8), {"width": 8})
+        return NetworkScore(build_network(spec, seed=0), OrnsteinUhlenbeck(), (8, 8))
