@@ -9,7 +9,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process
 from mnemoscope.sampling import SOLVERS, ratio_grid, sample
 from mnemoscope.scores import LawScore
-from tests.laws import PROCESSES, gaussian, mixture
+from tests.laws import PROCESSES, gaussian, gaussian_parameters, mixture
 from tests.tolerances import SLOPE
 
 every_process = pytest.mark.parametrize("process", PROCESSES, ids=lambda p: p.name)
