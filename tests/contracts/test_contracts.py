@@ -1,5 +1,8 @@
 """Every check of every contract can fail: each is run on an implementation that breaks just what it checks."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from mnemoscope.auditing import DistanceRatio
@@ -97,3 +100,18 @@ def test_a_refusal_is_one_line() -> None:
 def test_what_is_tested_must_be_said(contract) -> None:
     with pytest.raises(NotImplementedError):
         contract()
+
+
+def test_the_example_of_the_documentation_passes() -> None:
+    (page,) = (Path(__file__).parents[2] / "docs").rglob("extending.md")
+    (example,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        if "MeasureContract" in block
+    ]
+    names: dict[str, object] = {"__name__": "example"}
+    exec(compile(example, page.name, "exec"), names)
+    contract = names["TestHalfTheDistance"]()
+    for name in dir(contract):
+        if name.startswith("test_"):
+            getattr(contract, name)()
