@@ -49,7 +49,7 @@ class MemorizationMonitor:
         self.records: list[MonitorRecord] = []
 
     def update(self, score: ScoreFunction, step: int) -> MonitorRecord:
-        """Look at a score after ``step`` steps of training; any training loop may call this."""
+        """Measure a score after ``step`` steps of training; any training loop may call this."""
         generator = torch.Generator().manual_seed(self.seed)
         samples = sample(
             score,

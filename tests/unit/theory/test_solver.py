@@ -2,11 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from tests.references import learning_curves as reference
 
 from mnemoscope.errors import ConvergenceError
 from mnemoscope.theory import solver
 from mnemoscope.theory.grid import make_grid
+from tests.references import learning_curves as reference
 
 POINTS = [  # psi_n, psi_p, noise_draws, time, spectrum
     (4, 2, 1, 0.1, (1.0,)),

@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.references import learning_curves as reference
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory import early_stopping, learning_curve, training_curve
@@ -11,6 +10,7 @@ from mnemoscope.theory.grid import make_grid
 from mnemoscope.theory.solver import solve
 from mnemoscope.theory.training_time import inverse_laplace
 from mnemoscope.theory.two_resolvents import two_resolvents
+from tests.references import learning_curves as reference
 
 SPECTRUM = [0.1, 0.4, 0.4, 1.0, 3.1]
 
