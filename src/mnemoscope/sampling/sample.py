@@ -61,11 +61,9 @@ def sample(
     """
     if n < 1 or batch_size < 1:
         raise InputError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-    if solver not in SOLVERS:
-        raise InputError(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
+    check_name(solver, SOLVERS, "solver")
     if solver == "adaptive":
         optional("torchdiffeq", "train")  # what it needs, before any work
-    check_name(solver, SOLVERS, "solver")
     if initial is None:
         initial = _draw_initial(score, process, n, event_shape, generator)
     elif initial.shape[0] != n:
