@@ -30,10 +30,13 @@ MAY_KNOW: dict[str, set[str]] = {
     "theory": {"choose", "errors", "mean_field", "processes"},
     "scores": {"choose", "data", "errors", "neighbours", "processes"},
     "residual": {"choose", "errors", "extras", "processes"},
-    "random_features": {"choose", "errors", "processes", "scores"},
+    "random_features": {"choose", "errors", "processes", "progress", "scores"},
     "networks": {"choose", "data", "errors", "extras", "processes", "residual", "scores"},
     "sampling": {"choose", "errors", "extras", "processes", "progress", "scores"},
-    "training": {"_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"},
+    "training": {
+        *("_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"),
+        *("random_features", "scores"),
+    },
     "auditing": {"_version", "choose", "data", "errors", "neighbours", "output", "pages"},
     "monitoring": {"auditing", "data", "processes", "sampling", "scores"},
     "testing": {"auditing", "errors", "processes", "scores"},
@@ -47,8 +50,8 @@ MAY_KNOW: dict[str, set[str]] = {
         *("scores", "training"),
     },
     "cli": {
-        *("_version", "auditing", "data", "demo", "errors", "networks", "output", "processes", "sampling", "scores"),
-        *("studies", "theory", "training"),
+        *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
+        *("random_features", "sampling", "scores", "studies", "theory", "training"),
     },
     "__main__": {"cli"},
     "mnemoscope": {
