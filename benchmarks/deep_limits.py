@@ -13,19 +13,13 @@ import resource
 import sys
 
 import torch
+from tests.references.networks import residual_loop
 from torch import Tensor
 
 from benchmarks.timing import row, seconds
 from mnemoscope.residual import ResidualBranches, ResidualMLP, descend, residual_stack
 
 SAMPLES, DIM, WIDTH = 100, 16, 32
-
-
-def plain_loop(x: Tensor, W: Tensor | list[Tensor], V: Tensor | list[Tensor]) -> Tensor:
-    sigma, L = torch.nn.functional.gelu, len(W)
-    for k in range(L):
-        x = x + sigma(x @ W[k]) @ V[k] / L
-    return x
 
 
 def depth_rows(depth: int) -> list[dict[str, object]]:
@@ -41,10 +35,12 @@ def depth_rows(depth: int) -> list[dict[str, object]]:
         return torch.autograd.grad(residual_stack(x, W.mT, V.mT, scale=1 / depth).square().sum(), (W, V))
 
     def indexed() -> tuple[Tensor, ...]:
-        return torch.autograd.grad(plain_loop(x, W, V).square().sum(), (W, V))
+        return torch.autograd.grad(residual_loop(x, W, V, "gelu", 1 / depth).square().sum(), (W, V))
 
     def listed() -> tuple[Tensor, ...]:
-        return torch.autograd.grad(plain_loop(x, *matrices).square().sum(), [*matrices[0], *matrices[1]])
+        return torch.autograd.grad(
+            residual_loop(x, *matrices, "gelu", 1 / depth).square().sum(), [*matrices[0], *matrices[1]]
+        )
 
     ours, theirs = fused(), listed()
     stacked = torch.stack(theirs[:depth]), torch.stack(theirs[depth:])

@@ -12,6 +12,7 @@ Two promises:
 """
 
 import torch
+from tests.references.networks import two_layer_descent
 
 from benchmarks.timing import row, seconds, seconds_in_turn
 from mnemoscope.mean_field import TwoLayerBatch, denoising_draws, stochastic_descent
@@ -37,14 +38,8 @@ def trained(first: int, last: int) -> TwoLayerBatch:
 
 def by_autograd(networks: TwoLayerBatch, x: torch.Tensor, target: torch.Tensor, steps: int) -> list[torch.Tensor]:
     """What one would write first: one network, autograd, torch.optim."""
-    weights = [w[0].clone().requires_grad_() for w in (networks.inner, networks.bias, networks.outer)]
-    optimizer = torch.optim.SGD(weights, lr=WIDTH * RATES[0])
-    for _ in range(steps):
-        optimizer.zero_grad()
-        inner, bias, outer = weights
-        (torch.relu(x @ inner.mT + bias) @ outer.mT / WIDTH - target).square().sum(1).mean().backward()
-        optimizer.step()
-    return [w.detach() for w in weights]
+    weights = [networks.inner[0], networks.bias[0], networks.outer[0]]
+    return two_layer_descent(weights, x, target, RATES[0], steps=steps)
 
 
 def batch_rows() -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 import torch
-from tests.unit.theory import reference
+from tests.references import learning_curves as reference
 
 from benchmarks.timing import row, seconds
 from mnemoscope.processes import OrnsteinUhlenbeck
@@ -35,7 +35,7 @@ def diagram_rows() -> list[dict[str, object]]:
     def diagram() -> object:
         return phase_diagram(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, ridge=RIDGE)
 
-    points = make_grid(psi_n=GRID, psi_p=GRID, noise_draws=DRAWS, time=TIME, activation="relu", spectrum=None)
+    points = make_grid({"psi_n": GRID, "psi_p": GRID, "noise_draws": DRAWS, "time": TIME})
     ridge = np.full(len(GRID) ** 2 * len(DRAWS), RIDGE)
     residual = float(abs(solve(points.ensemble, ridge).residual).max())
     took = seconds(diagram)

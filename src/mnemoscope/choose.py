@@ -1,6 +1,6 @@
 """Things that are chosen by name: processes, networks, measures, activations, studies."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from mnemoscope.errors import InputError
@@ -19,6 +19,15 @@ def choose(name: str, table: Mapping[str, Value], what: str) -> Value:
     Raises:
         InputError: there is none; the message lists the names that there are.
     """
-    if name not in table:
-        raise InputError(f"{what}: unknown name {name!r}, choose one of {', '.join(table)}")
+    check_name(name, table, what)
     return table[name]
+
+
+def check_name(name: str, names: Collection[str], what: str) -> None:
+    """The same where a name stands for itself.
+
+    Raises:
+        InputError: ``name`` is not one of ``names``; the message lists them.
+    """
+    if name not in names:
+        raise InputError(f"{what}: unknown name {name!r}, choose one of {', '.join(names) or '(none)'}")

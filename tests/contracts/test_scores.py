@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnemoscope.processes import Process
+from mnemoscope.data import Gaussian, GaussianMixture, LinearManifold
+from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
+from mnemoscope.processes import OrnsteinUhlenbeck, Process
 from mnemoscope.scores import (
     EmpiricalBayesScore,
     EmpiricalScore,
@@ -18,44 +20,29 @@ from mnemoscope.scores import (
     TikhonovScore,
     condition_weights,
 )
-from tests.laws import PROCESSES, gaussian, manifold, mixture
+from mnemoscope.testing import ScoreContract
+from tests.laws import PROCESSES, gaussian_parameters, manifold_basis, mixture_parameters
+from tests.references.scores import (
+    LogDensity,
+    ScoreFormula,
+    gradient_of,
+    manifold_density,
+    mixture_density,
+    points_density,
+)
 from tests.tolerances import FLOAT32_SCORE, FLOAT64_SCORE
 
 DIM = 4
-LogDensity = Callable[[Tensor, float, float], Tensor]
-Reference = Callable[[Tensor, float, float], Tensor]
-Built = tuple[Score, Reference, LogDensity | None]
-
-
-def gradient_of(log_density: LogDensity) -> Reference:
-    def score(x: Tensor, alpha: float, sigma: float) -> Tensor:
-        x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(log_density(x, alpha, sigma).sum(), x)
-        return gradient
-
-    return score
+Built = tuple[Score, ScoreFormula, LogDensity | None]
 
 
 def points(generator: torch.Generator) -> Tensor:
     return torch.randn(30, DIM, generator=generator, dtype=torch.float64)
 
 
-def mixture_density(train: Tensor, weights: Tensor) -> LogDensity:
-    def log_density(x: Tensor, alpha: float, sigma: float) -> Tensor:
-        centres = torch.distributions.Independent(torch.distributions.Normal(alpha * train, sigma), 1)
-        mixing = torch.distributions.Categorical(weights / weights.sum())
-        return torch.distributions.MixtureSameFamily(mixing, centres).log_prob(x)
-
-    return log_density
-
-
-def uniform_density(train: Tensor) -> LogDensity:
-    return mixture_density(train, torch.ones(len(train), dtype=torch.float64))
-
-
 def empirical(process: Process, generator: torch.Generator) -> Built:
     train = points(generator)
-    log_density = uniform_density(train)
+    log_density = points_density(train)
     return EmpiricalScore(train, process), gradient_of(log_density), log_density
 
 
@@ -63,7 +50,7 @@ def weighted(process: Process, generator: torch.Generator) -> Built:
     train = points(generator)
     weights = torch.rand(30, generator=generator, dtype=torch.float64)
     weights[3:8] = 0
-    log_density = mixture_density(train[weights > 0], weights[weights > 0])
+    log_density = points_density(train[weights > 0], weights[weights > 0])
     return EmpiricalScore(train, process, weights), gradient_of(log_density), log_density
 
 
@@ -87,14 +74,14 @@ def conditional(process: Process, generator: torch.Generator) -> Built:
 
 def tikhonov(process: Process, generator: torch.Generator) -> Built:
     train, c = points(generator), 0.3
-    exact = gradient_of(uniform_density(train))
+    exact = gradient_of(points_density(train))
     return TikhonovScore(train, process, c), lambda x, a, s: exact(x, a, s) * s**2 / (s**2 + c), None
 
 
 def tikhonov_covariance(process: Process, generator: torch.Generator) -> Built:
     train, c = points(generator), 0.3
     train[:, 2] = train[:, 0]  # a direction without variance, which stays unpenalised
-    exact = gradient_of(uniform_density(train))
+    exact = gradient_of(points_density(train))
     values, basis = torch.linalg.eigh(torch.cov(train.mT, correction=0))
     penalty = torch.tensor([0 if v < 1e-12 else c / v for v in values], dtype=torch.float64)
 
@@ -106,7 +93,7 @@ def tikhonov_covariance(process: Process, generator: torch.Generator) -> Built:
 
 def empirical_bayes(process: Process, generator: torch.Generator) -> Built:
     train, tau = points(generator), 0.5
-    exact = gradient_of(uniform_density(train))
+    exact = gradient_of(points_density(train))
 
     def reference(x: Tensor, alpha: float, sigma: float) -> Tensor:
         kernels = torch.exp(-((x[:, None] - alpha * train) ** 2).sum(2) / (2 * sigma**2)).sum(1, keepdim=True)
@@ -117,7 +104,7 @@ def empirical_bayes(process: Process, generator: torch.Generator) -> Built:
 
 def tempered(process: Process, generator: torch.Generator) -> Built:
     train, temperature = points(generator), 3.0
-    exact = gradient_of(uniform_density(train))
+    exact = gradient_of(points_density(train))
 
     def reference(x: Tensor, alpha: float, sigma: float) -> Tensor:
         return temperature * exact(x, alpha, math.sqrt(temperature) * sigma)
@@ -129,7 +116,7 @@ def kernel_smoothed(process: Process, generator: torch.Generator) -> Built:
     train, bandwidth = points(generator), 0.7
     score = KernelSmoothedScore(train, process, bandwidth, generator=torch.Generator().manual_seed(5), n_draws=3)
     draws = torch.randn(3, DIM, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-    exact = gradient_of(uniform_density(train))
+    exact = gradient_of(points_density(train))
 
     def reference(x: Tensor, alpha: float, sigma: float) -> Tensor:
         shifted = [exact(x + sign * bandwidth * z, alpha, sigma) for z in draws for sign in (1, -1)]
@@ -139,40 +126,21 @@ def kernel_smoothed(process: Process, generator: torch.Generator) -> Built:
 
 
 def of_gaussian(process: Process, generator: torch.Generator) -> Built:
-    law = gaussian(DIM, generator)
-
-    def log_density(x: Tensor, alpha: float, sigma: float) -> Tensor:
-        basis, values = law._basis[0], law._eigenvalues[0]
-        covariance = alpha**2 * basis @ torch.diag(values) @ basis.mT + sigma**2 * torch.eye(DIM, dtype=torch.float64)
-        return torch.distributions.MultivariateNormal(alpha * law.means[0], covariance).log_prob(x)
-
-    return LawScore(law, process), gradient_of(log_density), log_density
+    mean, covariance = gaussian_parameters(DIM, generator)
+    log_density = mixture_density(mean[None], covariance[None], torch.ones(1, dtype=torch.float64))
+    return LawScore(Gaussian(mean, covariance), process), gradient_of(log_density), log_density
 
 
 def of_mixture(process: Process, generator: torch.Generator) -> Built:
-    law = mixture(DIM, 3, generator)
-
-    def log_density(x: Tensor, alpha: float, sigma: float) -> Tensor:
-        terms = []
-        for weight, mean, basis, values in zip(law.weights, law.means, law._basis, law._eigenvalues, strict=True):
-            noise = sigma**2 * torch.eye(DIM, dtype=torch.float64)
-            covariance = alpha**2 * basis @ torch.diag(values) @ basis.mT + noise
-            component = torch.distributions.MultivariateNormal(alpha * mean, covariance)
-            terms.append(weight.log() + component.log_prob(x))
-        return torch.logsumexp(torch.stack(terms), dim=0)
-
-    return LawScore(law, process), gradient_of(log_density), log_density
+    parameters = mixture_parameters(DIM, 3, generator)
+    log_density = mixture_density(*parameters)
+    return LawScore(GaussianMixture(*parameters), process), gradient_of(log_density), log_density
 
 
 def of_manifold(process: Process, generator: torch.Generator) -> Built:
-    law = manifold(DIM, 2, generator)
-    basis = law._basis[0] @ torch.diag(law._eigenvalues[0].sqrt())
-
-    def log_density(x: Tensor, alpha: float, sigma: float) -> Tensor:
-        noise = sigma**2 * torch.ones(DIM, dtype=torch.float64)
-        return torch.distributions.LowRankMultivariateNormal(torch.zeros_like(noise), alpha * basis, noise).log_prob(x)
-
-    return LawScore(law, process), gradient_of(log_density), log_density
+    basis = manifold_basis(DIM, 2, generator)
+    log_density = manifold_density(basis)
+    return LawScore(LinearManifold(basis), process), gradient_of(log_density), log_density
 
 
 OF_TRAIN = [
@@ -206,21 +174,6 @@ class TestScore:
         if log_density is not None:
             torch.testing.assert_close(score.log_density(x, t), log_density(x, alpha, sigma), rtol=1e-10, atol=1e-9)
 
-    def test_denoiser_and_noise_follow(self, build: Callable, process: Process, generator: torch.Generator) -> None:
-        score, *_ = build(process, generator)
-        t = 0.4 * process.t_max
-        x = torch.randn(8, DIM, generator=generator, dtype=torch.float64)
-        expected = process.denoiser_from_score(score(x, t), x, t)
-        torch.testing.assert_close(score.denoiser(x, t), expected, rtol=1e-8, atol=1e-8)
-        torch.testing.assert_close(score.noise(x, t), process.noise_from_score(score(x, t), t), rtol=1e-9, atol=1e-9)
-
-    def test_each_item_has_its_own_time(self, build: Callable, process: Process, generator: torch.Generator) -> None:
-        score, *_ = build(process, generator)
-        x = torch.randn(5, DIM, generator=generator, dtype=torch.float64)
-        times = torch.linspace(0.1, 1.0, 5, dtype=torch.float64) * process.t_max
-        one_by_one = torch.cat([score(x[i : i + 1], times[i]) for i in range(5)])
-        torch.testing.assert_close(score(x, times), one_by_one, rtol=1e-10, atol=1e-12)
-
     def test_knows_its_shape_and_process(self, build: Callable, process: Process, generator: torch.Generator) -> None:
         score, *_ = build(process, generator)
         assert score.event_shape == (DIM,)
@@ -240,7 +193,29 @@ class TestScoreOfTrainingPoints:
             assert found.dtype == torch.float32
             assert ((found - expected).norm(dim=1) <= FLOAT32_SCORE * expected.norm(dim=1)).all()
 
-    def test_gradients(self, build: Callable, process: Process, generator: torch.Generator) -> None:
-        score, *_ = build(process, generator)
-        x = torch.randn(3, DIM, generator=generator, dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradcheck(lambda x: score(x, 0.5 * process.t_max), x)
+
+class TestContract(ScoreContract):
+    @pytest.fixture(autouse=True, params=SCORES, ids=lambda build: build.__name__)
+    def _each(self, request: pytest.FixtureRequest) -> None:
+        self._build = request.param
+
+    @pytest.fixture(autouse=True, params=PROCESSES, ids=lambda p: p.name)
+    def _along(self, request: pytest.FixtureRequest, _each: None) -> None:
+        self._score, _, self._log_density = self._build(request.param, torch.Generator().manual_seed(0))
+
+    def score(self) -> Score:
+        return self._score
+
+    def log_density(self, x: Tensor, t: float) -> Tensor | None:
+        if self._log_density is None:
+            return None
+        process = self._score.process
+        return self._log_density(x, process.alpha(t).item(), process.sigma(t).item())
+
+
+class TestNetworkScore(ScoreContract):
+    double = False
+
+    def score(self) -> Score:
+        spec = NetworkSpec("unet", (8, 8), {"width": 8})
+        return NetworkScore(build_network(spec, seed=0), OrnsteinUhlenbeck(), (8, 8))

@@ -4,11 +4,13 @@ from mnemoscope.auditing.audit import audit
 from mnemoscope.auditing.discrepancy import mmd_squared
 from mnemoscope.auditing.intervals import Rate, clopper_pearson, difference_interval
 from mnemoscope.auditing.measures import MEASURES, AbsoluteDistance, DistanceRatio, Measure, make_measure
-from mnemoscope.auditing.report import Flagged, MeasureResult, Report
+from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.result import AuditResult, Flagged, MeasureResult
 
 __all__ = [
     "MEASURES",
     "AbsoluteDistance",
+    "AuditResult",
     "DistanceRatio",
     "Flagged",
     "Measure",

@@ -16,7 +16,8 @@ from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.auditing.intervals import Rate, samples_needed
 from mnemoscope.auditing.measures import MEASURES, Geometry, Measure, make_measure
 from mnemoscope.auditing.nearest import Nearest, TrainingIndex
-from mnemoscope.auditing.report import Duplicates, MeasureResult, Report
+from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.result import Duplicates, MeasureResult
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import Array, ArrayLike
 from mnemoscope.errors import InputError

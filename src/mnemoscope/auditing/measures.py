@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 
 
@@ -116,6 +117,4 @@ def make_measure(name: str) -> Measure:
     Raises:
         InputError: an unknown name.
     """
-    if name not in MEASURES:
-        raise InputError(f"unknown measure {name!r}: choose among {', '.join(MEASURES)}")
-    return MEASURES[name]()
+    return choose(name, MEASURES, "measure")()

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from markupsafe import Markup
 
-from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, image_uri, new_figure, svg
 
@@ -14,17 +14,17 @@ _GALLERY = 24
 _BINS = 50
 
 
-def audit_page(report: Report) -> str:
+def audit_page(report: AuditResult) -> str:
     """The whole page as HTML."""
     return render("auditing/report.html.j2", title="mnemoscope audit", **audit_section(report))
 
 
-def audit_section(report: Report) -> dict[str, Any]:
+def audit_section(report: AuditResult) -> dict[str, Any]:
     """What the template's macros need to show one audit."""
     return {"report": report, "histogram": distance_histogram(report), "gallery": gallery(report)}
 
 
-def distance_histogram(report: Report) -> Markup:
+def distance_histogram(report: AuditResult) -> Markup:
     """Distances to the nearest training item, generated samples against the null, on shared bins, highest bin one."""
     generated, null = report.nearest.distances[:, 0], report.null_nearest.distances[:, 0]
     edges = np.linspace(0, max(generated.max(), null.max()) or 1.0, _BINS + 1).tolist()
@@ -58,7 +58,7 @@ def _peak_one(values: Float[np.ndarray, " items"], edges: list[float]) -> Float[
     return np.full(len(values), 1 / np.histogram(values, edges)[0].max())
 
 
-def gallery(report: Report) -> list[dict[str, Any]]:
+def gallery(report: AuditResult) -> list[dict[str, Any]]:
     """The closest generated items, each beside its nearest training item; empty where items are no pictures."""
     flags = np.logical_or.reduce([result.flags for result in report.results])
     shape = report.train.event_shape

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from mnemoscope.auditing.report import MeasureResult, Report
+from mnemoscope.auditing.result import AuditResult, MeasureResult
 from mnemoscope.pages import interval, percent
 
 _PAIRS = 5
@@ -23,7 +23,7 @@ def rate_table(heading: str, rows: Iterable[tuple[str, MeasureResult, str]], las
     return table
 
 
-def pair_lines(report: Report) -> list[str]:
+def pair_lines(report: AuditResult) -> list[str]:
     """The nearest of the flagged items, one line each, by name where they have one."""
     return [
         f"copy: generated {_shown(pair.generated_name, pair.generated)} of training "

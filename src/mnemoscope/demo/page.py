@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from mnemoscope.auditing.page import distance_histogram, gallery
-from mnemoscope.demo.run import DemoResult, ModelResult
+from mnemoscope.demo.result import DemoResult, ModelResult
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, new_figure, svg
 
@@ -35,13 +35,17 @@ def memorization_curve(result: DemoResult) -> Markup:
     for model, colour in zip(result.models, FIGURE_COLOURS, strict=False):
         if not model.history:
             continue
-        steps = [look.step for look in model.history]
-        low, high = np.array([look.result.rate.interval for look in model.history]).T
+        steps = [record.step for record in model.history]
+        low, high = np.array([record.result.rate.interval for record in model.history]).T
         axes.fill_between(steps, low, high, color=colour, alpha=0.25, linewidth=0)
         axes.plot(
-            steps, [look.result.rate.fraction for look in model.history], "o-", color=colour, label=model.description
+            steps,
+            [record.result.rate.fraction for record in model.history],
+            "o-",
+            color=colour,
+            label=model.description,
         )
-        axes.plot(steps, [look.result.null.fraction for look in model.history], ":", color=colour)
+        axes.plot(steps, [record.result.null.fraction for record in model.history], ":", color=colour)
     axes.plot([], [], ":", color=INK, label="null of each")
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("training step")

@@ -10,16 +10,15 @@ few images and generalizes on many. So three models are audited against the same
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from mnemoscope._version import __version__
 from mnemoscope.auditing import Report, audit
 from mnemoscope.data import Dataset, from_model, load_digits
+from mnemoscope.demo.result import DemoResult, DemoSpec, ModelResult
 from mnemoscope.monitoring import MemorizationMonitor, MonitorRecord
 from mnemoscope.networks import NetworkSpec, build_network
 from mnemoscope.output import new_output_folder, write_json, write_text
@@ -32,74 +31,8 @@ _PROCESS = OrnsteinUhlenbeck(t_min=1e-3, t_max=2.5)
 """σ/α runs from 0.045 to 12: below, digits of 17 grey values have no structure left; above, they have no signal."""
 
 
-@dataclass(frozen=True)
-class DemoSpec:
-    """The demo's settings; the defaults take about three minutes on two cores.
-
-    Attributes:
-        n_few: training digits of the model that should memorize.
-        n_holdout: digits that no model sees, for the null; all others train the second model.
-        steps: optimizer steps of both models.
-        looks: how often memorization is measured during training.
-        n_samples: samples in each final audit.
-        width: of the U-Net.
-        seed: of the split, the weights, the training and the samples.
-    """
-
-    n_few: int = 24
-    n_holdout: int = 500
-    steps: int = 1000
-    looks: int = 8
-    n_samples: int = 500
-    width: int = 24
-    seed: int = 0
-
-
 Expectation = Callable[[Report], tuple[str, bool]]
 """What theory says of a report, in words, and whether it holds."""
-
-
-@dataclass(frozen=True)
-class ModelResult:
-    """One model of the demo: what theory expects of it, and what the audit found."""
-
-    name: str
-    description: str
-    expected: str
-    holds: bool
-    report: Report
-    history: tuple[MonitorRecord, ...]
-
-
-@dataclass(frozen=True)
-class DemoResult:
-    """All models of the demo."""
-
-    spec: DemoSpec
-    models: tuple[ModelResult, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every model came out as theory says."""
-        return all(model.holds for model in self.models)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The content of the demo's ``report.json``."""
-        return {
-            "version": __version__,
-            "spec": asdict(self.spec),
-            "holds": self.holds,
-            "models": {
-                model.name: {
-                    "description": model.description,
-                    "expected": model.expected,
-                    "holds": model.holds,
-                    "history": [{"step": look.step, **look.result.to_dict()} for look in model.history],
-                    "audit": model.report.to_dict(),
-                }
-                for model in self.models
-            },
-        }
 
 
 def run_demo(folder: str | Path, spec: DemoSpec | None = None, *, progress: bool = False) -> DemoResult:

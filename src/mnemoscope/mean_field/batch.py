@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mnemoscope.choose import check_name
 from mnemoscope.errors import InputError
 
 REDUCTIONS = ("mean", "sum")
@@ -114,8 +115,7 @@ class TwoLayerBatch:
         Raises:
             InputError: an unknown ``reduction``.
         """
-        if reduction not in REDUCTIONS:
-            raise InputError(f"reduction: must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+        check_name(reduction, REDUCTIONS, "reduction")
         scalar = x.shape[2] == target.shape[2] == 1
         losses, *gradients = (self._sorted_gradients if scalar else self._gradients)(x, target)
         share = 1.0 if reduction == "sum" else 1 / x.shape[1]

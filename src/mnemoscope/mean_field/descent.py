@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mnemoscope.errors import InputError
-from mnemoscope.mean_field import TwoLayerBatch
+from mnemoscope.mean_field.batch import TwoLayerBatch
 from mnemoscope.processes import Process
 from mnemoscope.processes.base import standard_normal
 

@@ -14,7 +14,7 @@ from mnemoscope.scores import ScoreFunction
 
 @dataclass(frozen=True)
 class MonitorRecord:
-    """One look at the model: the step, and what the distance ratio said of its samples."""
+    """One measurement of the model: the step, and what the distance ratio said of its samples."""
 
     step: int
     result: MeasureResult
@@ -23,13 +23,13 @@ class MonitorRecord:
 class MemorizationMonitor:
     """Memorized fraction against training step, with its interval and null.
 
-    Every look starts from the same noise, so that the records differ by the model alone.
+    Every measurement starts from the same noise, so that the records differ by the model alone.
 
     Args:
         train: the training set on the model's scale, shape ``(n_train, *event)``.
         holdout: held-out items on the same scale, for the null.
         process: the forward process.
-        n_samples: samples drawn at each look.
+        n_samples: samples drawn at each measurement.
         n_steps: steps of the sampler.
         seed: of the samples' noise.
     """
@@ -49,7 +49,7 @@ class MemorizationMonitor:
         self.records: list[MonitorRecord] = []
 
     def update(self, score: ScoreFunction, step: int) -> MonitorRecord:
-        """Look at a score after ``step`` steps of training; any training loop may call this."""
+        """Measure a score after ``step`` steps of training; any training loop may call this."""
         generator = torch.Generator().manual_seed(self.seed)
         samples = sample(
             score,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 from mnemoscope.networks.mlp import MLP
 from mnemoscope.networks.residual import ResidualNetwork
@@ -41,9 +42,8 @@ class NetworkSpec:
     options: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.name not in _NETWORKS:
-            raise InputError(f"unknown network {self.name!r}: choose one of {', '.join(_NETWORKS)}")
-        known = [name for name in inspect.signature(_NETWORKS[self.name]).parameters if name != "event_shape"]
+        network = choose(self.name, _NETWORKS, "network")
+        known = [name for name in inspect.signature(network).parameters if name != "event_shape"]
         for option, value in self.options.items():
             if option not in known:
                 raise InputError(f"network {self.name!r} has no option {option!r}: it has {', '.join(known)}")

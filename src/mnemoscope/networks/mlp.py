@@ -11,7 +11,7 @@ from mnemoscope.networks.embedding import NoiseLevelEmbedding
 
 
 class MLP(nn.Module):
-    """ε̂ by fully connected SiLU layers of equal width, the noise level appended to the input.
+    """The velocity by fully connected SiLU layers of equal width, the noise level appended to the input.
 
     Args:
         event_shape: shape of one item.
@@ -31,7 +31,7 @@ class MLP(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch *event"], noise_level: Float[Tensor, " batch"]
     ) -> Float[Tensor, "batch *event"]:
-        """Predicted noise at x, an input of unit scale."""
+        """Predicted velocity at x, an input of unit scale."""
         inputs = torch.cat([x.flatten(1), self.embedding(noise_level).to(x)], dim=1)
         predicted: Tensor = self.layers(inputs)
         return predicted.reshape(x.shape)

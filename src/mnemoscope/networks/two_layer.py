@@ -1,7 +1,7 @@
 """The two-layer ReLU network in the mean-field scaling as a score network: F(x) = (1/width) Σ_l c_l ReLU(w_l·x + b_l).
 
 Wu, Marion, Biau & Boyer, COLT 2025, arXiv 2502.03435. Gradients are of order 1/width, so SGD steps with width · η.
-``mnemoscope.mean_field`` trains many such networks at once.
+The room ``mean_field`` trains many such networks at once.
 """
 
 import math

@@ -10,7 +10,7 @@ from mnemoscope.networks.embedding import LEVEL_SCALE
 
 
 class UNet(nn.Module):
-    """ε̂ by ``diffusers.UNet2DModel``: residual blocks on every scale, self-attention on the coarsest.
+    """The velocity by ``diffusers.UNet2DModel``: residual blocks on every scale, self-attention on the coarsest.
 
     Args:
         event_shape: (height, width), (channels, height, width) or (height, width, channels).
@@ -51,7 +51,7 @@ class UNet(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch *event"], noise_level: Float[Tensor, " batch"]
     ) -> Float[Tensor, "batch *event"]:
-        """Predicted noise at x, an input of unit scale."""
+        """Predicted velocity at x, an input of unit scale."""
         if self.layout == "HW":
             images = x[:, None]
         elif self.layout == "HWC":

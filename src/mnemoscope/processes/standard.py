@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 from mnemoscope.processes.base import Process, Time, as_time
 
@@ -168,9 +169,8 @@ def make_process(name: str, **parameters: float) -> Process:
     Raises:
         InputError: an unknown name or parameter, or a value out of range.
     """
-    if name not in _PROCESSES:
-        raise InputError(f"unknown process {name!r}: choose one of {', '.join(_PROCESSES)}")
+    process = choose(name, _PROCESSES, "process")
     try:
-        return _PROCESSES[name](**parameters)
+        return process(**parameters)
     except TypeError as error:
         raise InputError(f"{name}: {error}") from None

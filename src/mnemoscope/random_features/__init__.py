@@ -1,6 +1,6 @@
 """Random-feature scores: a fixed random first layer and a linear read-out, trained in closed form, one for each time.
 
-George, Veiga & Macris, arXiv 2502.00336; ``mnemoscope.theory`` has their limit of many dimensions.
+George, Veiga & Macris, arXiv 2502.00336; their limit of many dimensions is in the theory.
 """
 
 from mnemoscope.random_features.closed_form import (

@@ -12,7 +12,7 @@ are summed chunk by chunk, so memory does not grow with n m. Then
     gradient flow    B(τ) = −V f(K)/σ,  f(k) = (1 − e^{−τ(k+λ)})/(k + λ): a mode of K relaxes as e^{−τ(k+λ)}
     descent          A ← A − η ∂L/∂A, one step of which advances τ by 2ησ²/(dp)
 
-The theory predicts the losses of all of them (``mnemoscope.theory``).
+The theory predicts the losses of all of them.
 """
 
 import math

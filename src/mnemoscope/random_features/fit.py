@@ -1,6 +1,6 @@
 """Random features as a model to draw from: one closed-form score at each of several noise levels.
 
-The theory (``mnemoscope.theory``) is of centred data of unit scale along the Ornstein–Uhlenbeck process, so this is
+The theory is of centred data of unit scale along the Ornstein–Uhlenbeck process, so this is
 where the models are fitted: on z = (x_0 − μ)/s, with μ the mean item and s the root mean square of x_0 − μ over all
 values, at times at which the noise-to-signal ratio is σ/(α s). ``RandomFeatureGrid`` takes x there and the score back,
 which is exact, whatever the process of x.
@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import check_name
 from mnemoscope.errors import InputError
 from mnemoscope.processes import OrnsteinUhlenbeck, Process
 from mnemoscope.progress import track
@@ -56,8 +57,7 @@ class RandomFeatureSpec:
             raise InputError(f"n_features: must be at least 1, got {self.n_features}")
         if not 0 < self.ridge < math.inf:
             raise InputError(f"ridge: must be positive, got {self.ridge}")
-        if self.activation not in ACTIVATIONS:
-            raise InputError(f"activation: unknown name {self.activation!r}, choose one of {', '.join(ACTIVATIONS)}")
+        check_name(self.activation, ACTIVATIONS, "activation")
         if self.noise_draws is not None and not is_count(self.noise_draws):
             raise InputError(f"noise_draws: a finite model needs a whole number >= 1, got {self.noise_draws}")
         if self.n_times < 2:

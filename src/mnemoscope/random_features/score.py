@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import as_time
@@ -63,16 +64,13 @@ class RandomFeatureScore(nn.Module, Score):
         super().__init__()
         if n_features < 1:
             raise InputError(f"n_features: must be at least 1, got {n_features}")
-        if activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise InputError(f"activation: unknown name {activation!r}, choose one of {known}")
         if not 0 < power < math.inf:
             raise InputError(f"power: must be positive, got {power}")
         if not float(process.sigma(time)) > 0:
             raise InputError(f"time: there must be noise, but sigma({time}) = {float(process.sigma(time))}")
         self.event_shape, self.process, self.time = tuple(event_shape), process, float(time)
         self.dim, self.n_features = math.prod(self.event_shape), n_features
-        self._activation = ACTIVATIONS[activation]
+        self._activation = choose(activation, ACTIVATIONS, "activation")
         variance = float(process.alpha(time)) ** 2 * power + float(process.sigma(time)) ** 2
         self.centre = _normal_mean(self._activation, math.sqrt(variance))
         draw = torch.randn(n_features, self.dim, generator=generator, device=generator.device, dtype=dtype)

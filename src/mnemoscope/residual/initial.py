@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import check_name
 from mnemoscope.errors import InputError
 from mnemoscope.processes.base import standard_normal
 
@@ -45,14 +46,13 @@ def initial_layers(
         InputError: an unknown kind, depth < 1 or length_scale <= 0.
     """
     check_depth(depth)
+    check_name(kind, INITIALIZATIONS, "initialization")
     if kind == "tied":
         return _normal((1, *shape), generator, dtype).expand(depth, *shape).clone()
     if kind == "iid":
         return _normal((depth, *shape), generator, dtype)
-    if kind == "smooth":
-        path = SmoothPath(shape, generator=generator, length_scale=length_scale, dtype=dtype)
-        return path(torch.arange(1, depth + 1, dtype=torch.float64, device="cpu") / depth)
-    raise InputError(f"initialization: unknown name {kind!r}, choose one of {', '.join(INITIALIZATIONS)}")
+    path = SmoothPath(shape, generator=generator, length_scale=length_scale, dtype=dtype)
+    return path(torch.arange(1, depth + 1, dtype=torch.float64, device="cpu") / depth)
 
 
 class SmoothPath:

@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 from mnemoscope.residual.layers import Stack, flatten_layers, layer_weights
 from mnemoscope.torch_state import to_double
@@ -98,10 +99,7 @@ def smoothness(stack: Stack, *, names: list[str] | None = None, shuffles: int = 
     """
     weights = layer_weights(stack)
     if names is not None:
-        for name in names:
-            if name not in weights:
-                raise InputError(f"names: the blocks have no {name!r}, they have {', '.join(weights)}")
-        weights = {name: weights[name] for name in names}
+        weights = {name: choose(name, weights, "names") for name in names}
     return smoothness_of_layers(flatten_layers(weights), shuffles=shuffles, seed=seed)
 
 

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 
 
@@ -74,9 +75,7 @@ def activation_named(name: str) -> StackActivation:
     Raises:
         InputError: there is none.
     """
-    if name not in ACTIVATIONS:
-        raise InputError(f"activation: unknown name {name!r}, choose one of {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    return choose(name, ACTIVATIONS, "activation")
 
 
 def residual_stack(

@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from mnemoscope.choose import check_name
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.processes import Process
@@ -65,8 +66,7 @@ def sample(
     """
     if n < 1 or batch_size < 1:
         raise InputError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-    if solver not in SOLVERS:
-        raise InputError(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
+    check_name(solver, SOLVERS, "solver")
     if solver == "adaptive":
         optional("torchdiffeq", "train")  # what it needs, before any work
     if initial is None:

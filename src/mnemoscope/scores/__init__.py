@@ -1,4 +1,4 @@
-"""Scores in closed form: of a data set, of a law, and of a trained network's noise prediction.
+"""Scores in closed form: of a data set (exact, regularised, conditional) and of a law.
 
 A score is any callable ``score(x, t)`` with x of shape ``(batch, *event)``; the classes here also know their process,
 their event shape and their denoiser.

@@ -23,7 +23,8 @@ class LawScore(Score):
 
     def __call__(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
         """The score at x."""
-        return self.law.score(x, *self.process.coefficients(x, t))
+        # A law computes in the precision of its parameters.
+        return self.law.score(x, *self.process.coefficients(x, t)).to(x.dtype)
 
     def log_density(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, " batch"]:
         """Log p_t(x)."""

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import check_name, choose
 from mnemoscope.data.arrays import ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
@@ -83,8 +84,7 @@ class TikhonovScore(RegularizedScore):
     ) -> None:
         if not 0 <= c < math.inf:
             raise InputError(f"tikhonov: c must be a finite number >= 0, got {c}")
-        if metric not in METRICS:
-            raise InputError(f"tikhonov: unknown metric {metric!r}, choose one of {', '.join(METRICS)}")
+        check_name(metric, METRICS, "metric")
         super().__init__(train, process, weights)
         self.c = c
         self._basis: Tensor | None = None
@@ -209,10 +209,9 @@ def make_regularized(spec: str, train: ArrayLike, process: Process) -> Regulariz
         InputError: not of the form NAME:NUMBER, an unknown name, or a number out of range.
     """
     name, _, number = spec.partition(":")
-    if name not in _BY_NAME:
-        raise InputError(f"unknown regularizer {name!r}: choose one of {', '.join(_BY_NAME)}")
+    regularized = choose(name, _BY_NAME, "regularizer")
     try:
         value = float(number)
     except ValueError:
         raise InputError(f"regularizer {spec!r}: {name} needs a number after the colon, as in {name}:0.1") from None
-    return _BY_NAME[name](train, process, value)
+    return regularized(train, process, value)

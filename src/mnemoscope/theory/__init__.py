@@ -1,7 +1,7 @@
 """Predictions that need no training: precise learning curves of random-feature scores.
 
-The chain is: ``activations`` and ``spectrum`` give the constants, ``points`` lays them out over a grid,
-``fixed_point`` states the equations and ``solver`` solves them; losses, training time, spectra, phases
+The chain is: ``activations`` and ``data_spectrum`` give the constants, ``grid`` lays them out over the values of the
+settings, ``fixed_point`` states the equations and ``solver`` solves them; losses, training time, spectra, phases
 and predictions read their answers off the solution. ``large_steps`` is a theory of its own: why large learning
 rates prevent memorization; ``depth`` holds what is known of deep residual networks. Imports processes only, so that
 prediction and experiment meet in studies and tests alone.
@@ -19,6 +19,7 @@ from mnemoscope.theory.depth import (
 )
 from mnemoscope.theory.early_stopping import early_stopping
 from mnemoscope.theory.feature_spectrum import FeatureSpectrum, feature_spectrum, spectral_density
+from mnemoscope.theory.grid import ModelSettings, Settings
 from mnemoscope.theory.learning_curves import learning_curve
 from mnemoscope.theory.phases import memorization_share, phase_diagram
 from mnemoscope.theory.prediction import Losses, Prediction, predict
@@ -28,8 +29,10 @@ __all__ = [
     "Activation",
     "FeatureSpectrum",
     "Losses",
+    "ModelSettings",
     "Prediction",
     "Rate",
+    "Settings",
     "activation_names",
     "alternating_limit",
     "data_spectrum",

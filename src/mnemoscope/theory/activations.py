@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ def activation_constants(activation: ActivationLike, variance: Array, novelty: A
             cannot integrate to a relative accuracy of 1e-6.
     """
     if isinstance(activation, str):
-        if activation not in _NAMED:
-            raise InputError(f"activation: unknown name {activation!r}, choose one of {', '.join(_NAMED)}")
-        chosen = _NAMED[activation]
+        chosen = choose(activation, _NAMED, "activation")
     else:
         chosen = activation if isinstance(activation, Activation) else Activation(activation)
     if not isinstance(chosen, Activation):

@@ -1,15 +1,16 @@
 """When to stop gradient flow: the training time of the lowest test loss."""
 
 import math
+from typing import Unpack
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from mnemoscope.theory.activations import ActivationLike, Array
+from mnemoscope.theory.activations import Array
 from mnemoscope.theory.fixed_point import Ensemble
-from mnemoscope.theory.grid import Values, as_positive, make_grid
+from mnemoscope.theory.grid import Settings, Values, as_positive, make_grid
 from mnemoscope.theory.learning_curves import label_losses
 from mnemoscope.theory.training_time import losses_in_time
 
@@ -18,49 +19,28 @@ _SPAN = 1e-2, 1e8  # its first and last time, in units of 1/(mean eigenvalue of 
 _GAIN = 1e-9  # a smaller gain over never stopping is rounding
 
 
-def early_stopping(
-    *,
-    psi_n: Values,
-    psi_p: Values,
-    noise_draws: Values = math.inf,
-    time: Values,
-    ridge: Values = 0.0,
-    activation: ActivationLike = "relu",
-    spectrum: ArrayLike | None = None,
-) -> xr.Dataset:
+def early_stopping(*, ridge: Values = 0.0, **settings: Unpack[Settings]) -> xr.Dataset:
     """The training time τ of the lowest test loss, and all losses there.
 
     The lowest point of a scan over ten decades of τ is refined by Brent's method. Where stopping gains
     nothing over the end of the scan, τ is infinite, with the losses of that end.
 
     Args:
-        psi_n: n/d, samples per dimension.
-        psi_p: p/d, features per dimension.
-        noise_draws: m, noise draws for each sample: whole numbers, or ``math.inf``.
-        time: t of the Ornstein-Uhlenbeck process.
         ridge: λ >= 0 of the loss that is descended.
-        activation: as in ``learning_curve``.
-        spectrum: as in ``learning_curve``.
+        **settings: as for ``learning_curve``, see ``Settings``.
 
     Returns:
         The Dataset of ``learning_curve`` with ``training_time`` beside the losses.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
-    points = make_grid(
-        psi_n=psi_n,
-        psi_p=psi_p,
-        noise_draws=noise_draws,
-        time=time,
-        activation=activation,
-        spectrum=spectrum,
-        ridge=as_positive("ridge", ridge, or_zero=True),
-    )
+    points = make_grid(settings, ridge=as_positive("ridge", ridge, or_zero=True))
     best = np.array([_best(points.ensemble.take([i]), ridge) for i, ridge in enumerate(points.extra["ridge"])])
     training_time, test, train = best.T
-    curves = label_losses(points, test, train, activation)
+    curves = label_losses(points, test, train)
     stop = points.label(training_time).assign_attrs(long_name="training time of the lowest test loss")
     return curves.assign(training_time=stop)
 

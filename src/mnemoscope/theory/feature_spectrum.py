@@ -12,17 +12,16 @@ Besides its bulks K has one possible atom: for finite m its null space, of mass 
 features that no sample reaches, of eigenvalue s² and mass 1 − (ψ_n + 1)/ψ_p.
 """
 
-import math
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
 from mnemoscope.errors import ConvergenceError
-from mnemoscope.theory.activations import ActivationLike, Array
+from mnemoscope.theory.activations import Array
 from mnemoscope.theory.fixed_point import Ensemble
-from mnemoscope.theory.grid import Values, as_positive, make_grid
+from mnemoscope.theory.grid import Settings, Values, as_number, as_positive, check_names, make_grid
 from mnemoscope.theory.solver import solve
 
 _OFFSET = 1e-10  # distance from the real axis, relative to x; its square root is the density's error at edges
@@ -53,53 +52,39 @@ class FeatureSpectrum:
     memorization_time: float | None
 
 
-def spectral_density(
-    *,
-    eigenvalue: Values,
-    psi_n: Values,
-    psi_p: Values,
-    noise_draws: Values = math.inf,
-    time: Values,
-    activation: ActivationLike = "relu",
-    spectrum: ArrayLike | None = None,
-) -> xr.DataArray:
-    """Density of K's eigenvalues at ``eigenvalue`` x > 0, without its atom; the rest as in learning_curve.
+def spectral_density(*, eigenvalue: Values, **settings: Unpack[Settings]) -> xr.DataArray:
+    """Density of K's eigenvalues, without its atom.
+
+    Args:
+        eigenvalue: x > 0.
+        **settings: as for ``learning_curve``, see ``Settings``.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
-    points = make_grid(
-        psi_n=psi_n,
-        psi_p=psi_p,
-        noise_draws=noise_draws,
-        time=time,
-        activation=activation,
-        spectrum=spectrum,
-        eigenvalue=as_positive("eigenvalue", eigenvalue),
-    )
+    points = make_grid(settings, eigenvalue=as_positive("eigenvalue", eigenvalue))
     density = points.label(_trace(points.ensemble, points.extra["eigenvalue"]).imag / np.pi)
     return density.rename("density").assign_attrs(long_name="density of the eigenvalues of K")
 
 
-def feature_spectrum(
-    *,
-    psi_n: float,
-    psi_p: float,
-    noise_draws: float = math.inf,
-    time: float,
-    activation: ActivationLike = "relu",
-    spectrum: ArrayLike | None = None,
-) -> FeatureSpectrum:
-    """Bulks, atom and training times of K at one point; arguments as in ``learning_curve``.
+def feature_spectrum(**settings: Unpack[Settings]) -> FeatureSpectrum:
+    """Bulks, atom and training times of K at one point.
+
+    Args:
+        **settings: as for ``learning_curve``, see ``Settings``; numbers only.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: an argument out of range, by name.
         ConvergenceError: the bulks found do not account for all eigenvalues.
     """
-    ensemble = make_grid(
-        psi_n=psi_n, psi_p=psi_p, noise_draws=noise_draws, time=time, activation=activation, spectrum=spectrum
-    ).ensemble
+    check_names(settings, Settings)
+    psi_n, psi_p = as_number("psi_n", settings["psi_n"]), as_number("psi_p", settings["psi_p"])
+    noise_draws = as_number("noise_draws", settings.get("noise_draws", np.inf))
+    as_number("time", settings["time"])
+    ensemble = make_grid(settings).ensemble
     if ensemble.fewness[0] > 0:
         atom, atom_mass = 0.0, max(0.0, 1 - psi_n * noise_draws / psi_p)
     else:

@@ -5,8 +5,10 @@ becomes a dimension of the result named after the argument; or an ``xarray.DataA
 dimensions. Arrays therefore span a grid, and arguments that share a dimension run along it together.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Required, TypeAlias, TypedDict
 
 import numpy as np
 import torch
@@ -15,12 +17,42 @@ from numpy.typing import ArrayLike
 
 from mnemoscope.errors import InputError
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.theory.activations import ActivationLike, Array, activation_constants
+from mnemoscope.theory.activations import ActivationLike, Array, activation_constants, activation_label
 from mnemoscope.theory.data_spectrum import as_spectrum
 from mnemoscope.theory.fixed_point import Ensemble
 
 Values: TypeAlias = "float | ArrayLike | xr.DataArray"
 """A number, a one-dimensional array, or a DataArray: see the module's docstring."""
+
+
+class ModelSettings(TypedDict, total=False):
+    """What every function of the learning curves takes, by keyword.
+
+    Attributes:
+        psi_p: p/d, features per dimension.
+        time: t of the Ornstein-Uhlenbeck process.
+        noise_draws: m, noise draws for each sample: whole numbers, or ``math.inf``, which it is if left out.
+        activation: a name from ``activation_names()``, an ``Activation``, or a smooth callable on arrays; ``relu`` if
+            left out.
+    """
+
+    psi_p: Required[Values]
+    time: Required[Values]
+    noise_draws: Values
+    activation: ActivationLike
+
+
+class Settings(ModelSettings, total=False):
+    """The model's settings and those of its training data.
+
+    Attributes:
+        psi_n: n/d, samples per dimension.
+        spectrum: eigenvalues of the data's covariance, shape ``(dim,)``; a data set, shape ``(n_samples, *event)``,
+            for its covariance in units of its mean eigenvalue; None, or left out, for Σ = I.
+    """
+
+    psi_n: Required[Values]
+    spectrum: ArrayLike | None
 
 
 @dataclass(frozen=True)
@@ -31,12 +63,14 @@ class Grid:
         ensemble: what the fixed point sees, one entry for each point.
         noise_power: h = σ(t)², shape ``(points,)``.
         bayes_loss: B, the test loss of the true score of the Gaussian N(0, Σ), shape ``(points,)``.
+        activation: what results call the activation.
         extra: further arguments, such as ``ridge``, broadcast with the others, each of shape ``(points,)``.
     """
 
     ensemble: Ensemble
     noise_power: Array
     bayes_loss: Array
+    activation: str
     extra: dict[str, Array]
     _template: xr.DataArray
 
@@ -45,32 +79,31 @@ class Grid:
         return self._template.copy(data=values.reshape(self._template.shape))
 
 
-def make_grid(
-    *,
-    psi_n: Values,
-    psi_p: Values,
-    noise_draws: Values,
-    time: Values,
-    activation: ActivationLike,
-    spectrum: ArrayLike | None,
-    **extra: xr.DataArray,
-) -> Grid:
+def make_grid(settings: Settings, **extra: xr.DataArray) -> Grid:
     """Validate, broadcast and flatten; ``extra`` arguments come validated, by ``as_positive``.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: the argument that cannot be used, and its first bad value.
     """
-    named = {"psi_n": psi_n, "psi_p": psi_p, "noise_draws": noise_draws, "time": time}
+    check_names(settings, Settings)
+    named = {
+        "psi_n": settings["psi_n"],
+        "psi_p": settings["psi_p"],
+        "noise_draws": settings.get("noise_draws", math.inf),
+        "time": settings["time"],
+    }
     labelled = {name: as_positive(name, values) for name, values in named.items()} | extra
     draws = labelled["noise_draws"]
     bad = draws.where((draws < 1) | ((draws != np.floor(draws)) & np.isfinite(draws))).values
     if np.any(np.isfinite(bad)):
         raise InputError(f"noise_draws: must be whole numbers >= 1 or math.inf, got {bad[np.isfinite(bad)][0]:g}")
 
-    law = as_spectrum(spectrum)
+    law = as_spectrum(settings.get("spectrum"))
     process, times = OrnsteinUhlenbeck(), torch.from_numpy(np.array(labelled["time"].values))
     signal_power, noise_power = process.alpha(times).numpy() ** 2, process.sigma(times).numpy() ** 2
     variance = signal_power * law.mean + noise_power
+    activation = settings.get("activation", "relu")
     constants = activation_constants(activation, variance, noise_power / variance)
     bayes = 1 - noise_power * np.sum(
         law.weights / (np.multiply.outer(signal_power, law.values) + noise_power[..., None]), -1
@@ -91,7 +124,38 @@ def make_grid(
         fewness = 1 / flat["noise_draws"]
     seen = {name: flat[name] for name in ("psi_n", "psi_p", "signal", "noise", "shared", "private")}
     ensemble = Ensemble(**seen, fewness=fewness, spectrum=law)
-    return Grid(ensemble, flat["noise_power"], flat["bayes_loss"], {name: flat[name] for name in extra}, template)
+    others = {name: flat[name] for name in extra}
+    return Grid(ensemble, flat["noise_power"], flat["bayes_loss"], activation_label(activation), others, template)
+
+
+def check_names(settings: Mapping[str, Any], kind: Any) -> None:
+    """What Python does for named arguments, done for settings.
+
+    Args:
+        settings: as a caller gave them.
+        kind: ``ModelSettings`` or ``Settings``.
+
+    Raises:
+        TypeError: an argument that ``kind`` requires is missing, or one that it does not have is there.
+    """
+    required, known = kind.__required_keys__, kind.__required_keys__ | kind.__optional_keys__
+    for name in sorted(required - settings.keys()):
+        raise TypeError(f"missing argument {name!r}")
+    for name in settings:
+        if name not in known:
+            raise TypeError(f"unexpected argument {name!r}, the settings are {', '.join(sorted(known))}")
+
+
+def as_number(name: str, values: Values) -> float:
+    """An argument of a function that answers for one point only.
+
+    Raises:
+        InputError: it is not one number.
+    """
+    array = np.asarray(values)
+    if array.ndim or array.dtype.kind not in "iuf":
+        raise InputError(f"{name}: pass one number, got {array.dtype} of shape {array.shape}")
+    return float(array)
 
 
 def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataArray:

@@ -16,59 +16,36 @@ A loss of 1 is what s = 0 has. Sources: George, Veiga & Macris (arXiv 2502.00336
 (m = 1), at Σ = I; any m and any Σ as derived in docs/theory/learning-curves.md.
 """
 
-import math
+from typing import Unpack
 
 import xarray as xr
-from numpy.typing import ArrayLike
 
-from mnemoscope.theory.activations import ActivationLike, Array, activation_label
+from mnemoscope.theory.activations import Array
 from mnemoscope.theory.fixed_point import Ensemble
-from mnemoscope.theory.grid import Grid, Values, as_positive, make_grid
+from mnemoscope.theory.grid import Grid, Settings, Values, as_positive, make_grid
 from mnemoscope.theory.solver import solve
 
 
-def learning_curve(
-    *,
-    psi_n: Values,
-    psi_p: Values,
-    noise_draws: Values = math.inf,
-    time: Values,
-    ridge: Values,
-    activation: ActivationLike = "relu",
-    spectrum: ArrayLike | None = None,
-) -> xr.Dataset:
+def learning_curve(*, ridge: Values, **settings: Unpack[Settings]) -> xr.Dataset:
     """Train loss, test loss, score error and Bayes loss of the trained random-feature score.
 
     A number stays a number, a one-dimensional array becomes a dimension of its argument's name, and a
     DataArray keeps its dimensions; the result spans them all.
 
     Args:
-        psi_n: n/d, samples per dimension.
-        psi_p: p/d, features per dimension.
-        noise_draws: m, noise draws for each sample: whole numbers, or ``math.inf``.
-        time: t of the Ornstein-Uhlenbeck process.
         ridge: λ > 0, in units of the feature covariance's eigenvalues.
-        activation: a name from ``activation_names()``, an ``Activation``, or a smooth callable on arrays.
-        spectrum: eigenvalues of the data's covariance, shape ``(dim,)``; a data set, shape
-            ``(n_samples, *event)``, for its covariance in units of its mean eigenvalue; None for Σ = I.
+        **settings: ``psi_n``, ``psi_p``, ``time`` and more, see ``Settings``.
 
     Returns:
         A Dataset with ``test_loss``, ``train_loss``, ``score_error`` and ``bayes_loss``, all per dimension.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
-    points = make_grid(
-        psi_n=psi_n,
-        psi_p=psi_p,
-        noise_draws=noise_draws,
-        time=time,
-        activation=activation,
-        spectrum=spectrum,
-        ridge=as_positive("ridge", ridge),
-    )
-    return label_losses(points, *losses(points.ensemble, points.extra["ridge"]), activation)
+    points = make_grid(settings, ridge=as_positive("ridge", ridge))
+    return label_losses(points, *losses(points.ensemble, points.extra["ridge"]))
 
 
 def losses(ensemble: Ensemble, ridge: Array) -> tuple[Array, Array]:
@@ -79,7 +56,7 @@ def losses(ensemble: Ensemble, ridge: Array) -> tuple[Array, Array]:
     return test, train
 
 
-def label_losses(points: Grid, test: Array, train: Array, activation: ActivationLike) -> xr.Dataset:
+def label_losses(points: Grid, test: Array, train: Array) -> xr.Dataset:
     """The four losses as a Dataset."""
     meaning = {
         "test_loss": ("denoising loss per dimension on fresh samples", test),
@@ -91,4 +68,4 @@ def label_losses(points: Grid, test: Array, train: Array, activation: Activation
         "bayes_loss": ("denoising loss per dimension of the true score", points.bayes_loss),
     }
     curves = {name: points.label(values).assign_attrs(long_name=text) for name, (text, values) in meaning.items()}
-    return xr.Dataset(curves, attrs={"activation": activation_label(activation)})
+    return xr.Dataset(curves, attrs={"activation": points.activation})

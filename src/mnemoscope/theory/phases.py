@@ -13,41 +13,26 @@ Veiga & Macris (arXiv 2502.00336); for few noise draws it comes sooner, because 
 fitted.
 """
 
-import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 from scipy.optimize import elementwise
 
 from mnemoscope.errors import ConvergenceError, InputError
-from mnemoscope.theory.activations import ActivationLike, Array
-from mnemoscope.theory.grid import Grid, Values, as_positive, make_grid
+from mnemoscope.theory.activations import Array
+from mnemoscope.theory.grid import Grid, Settings, Values, as_positive, check_names, make_grid
 from mnemoscope.theory.learning_curves import learning_curve, losses
 
 
-def phase_diagram(
-    *,
-    psi_n: Values,
-    psi_p: ArrayLike,
-    noise_draws: Values = math.inf,
-    time: Values,
-    ridge: Values,
-    activation: ActivationLike = "relu",
-    spectrum: ArrayLike | None = None,
-) -> xr.Dataset:
+def phase_diagram(*, ridge: Values, **settings: Unpack[Settings]) -> xr.Dataset:
     """The learning curves over a grid, the share of memorization, and the boundary at which it passes 1/2.
 
     Args:
-        psi_n: as in ``learning_curve``, like all arguments but ``psi_p``.
-        psi_p: p/d, an ascending one-dimensional array; the boundary is looked for between its ends.
-        noise_draws: m, noise draws for each sample: whole numbers, or ``math.inf``.
-        time: t of the Ornstein-Uhlenbeck process.
         ridge: λ > 0.
-        activation: as in ``learning_curve``.
-        spectrum: as in ``learning_curve``.
+        **settings: as for ``learning_curve``, see ``Settings``, but ``psi_p`` is an ascending one-dimensional array:
+            the boundary is looked for between its ends.
 
     Returns:
         The Dataset of ``learning_curve`` with ``memorization``, over the same dimensions, and
@@ -56,31 +41,18 @@ def phase_diagram(
         grid has none.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
-    features = np.asarray(psi_p)
+    check_names(settings, Settings)
+    features = np.asarray(settings["psi_p"])
     if features.ndim != 1 or len(features) < 2 or not np.all(np.diff(features) > 0):
         raise InputError("psi_p: needs an ascending one-dimensional array of two values or more")
-    curves = learning_curve(
-        psi_n=psi_n,
-        psi_p=features,
-        noise_draws=noise_draws,
-        time=time,
-        ridge=ridge,
-        activation=activation,
-        spectrum=spectrum,
-    )
+    along_features: Settings = {**settings, "psi_p": features}
+    curves = learning_curve(ridge=ridge, **along_features)
     share = memorization_share(curves.test_loss, curves.train_loss, curves.bayes_loss)
-    points = make_grid(
-        psi_n=psi_n,
-        psi_p=1.0,
-        noise_draws=noise_draws,
-        time=time,
-        activation=activation,
-        spectrum=spectrum,
-        ridge=as_positive("ridge", ridge),
-    )
+    points = make_grid({**settings, "psi_p": 1.0}, ridge=as_positive("ridge", ridge))
     rows = share.transpose("psi_p", ...).values.reshape(len(features), -1)
     boundary = points.label(_first_crossing(points, features.astype(np.float64), rows))
     return curves.assign(

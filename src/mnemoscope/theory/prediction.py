@@ -2,15 +2,16 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from mnemoscope.errors import InputError
-from mnemoscope.theory.activations import ActivationLike, activation_label
+from mnemoscope.theory.activations import activation_label
 from mnemoscope.theory.data_spectrum import data_spectrum
+from mnemoscope.theory.grid import ModelSettings, as_number, check_names
 from mnemoscope.theory.learning_curves import learning_curve
 from mnemoscope.theory.phases import memorization_share
 
@@ -64,32 +65,31 @@ class Prediction:
 
 def predict(
     *,
-    psi_n: float | None = None,
-    psi_p: float,
-    noise_draws: float = math.inf,
-    time: float,
     ridge: float,
-    activation: ActivationLike = "relu",
+    psi_n: float | None = None,
     data: ArrayLike | None = None,
     whitening: float | None = None,
+    **settings: Unpack[ModelSettings],
 ) -> Prediction:
     """The learning curves at one point, beside the same point with more draws, more data and fewer features.
 
     Args:
-        psi_n: n/d; left out, that of ``data``.
-        psi_p: p/d.
-        noise_draws: m, a whole number or ``math.inf``.
-        time: t of the Ornstein-Uhlenbeck process.
         ridge: λ > 0.
-        activation: as in ``learning_curve``.
+        psi_n: n/d; left out, that of ``data``.
         data: a data set of shape ``(n_samples, *event)``, whose covariance (in units of its mean eigenvalue)
             stands for Σ; left out, Σ = I.
         whitening: the ridge of a whitening applied to the data, as in ``data_spectrum``.
+        **settings: ``psi_p``, ``time`` and more, see ``ModelSettings``; numbers only.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: an argument out of range, by name, or neither ``psi_n`` nor ``data``.
         ConvergenceError: a point that could not be solved.
     """
+    check_names(settings, ModelSettings)
+    psi_p, time = as_number("psi_p", settings["psi_p"]), as_number("time", settings["time"])
+    noise_draws = as_number("noise_draws", settings.get("noise_draws", math.inf))
+    activation = settings.get("activation", "relu")
     if data is None:
         if psi_n is None:
             raise InputError("psi_n: needed where no data set tells it")
@@ -114,9 +114,9 @@ def predict(
     losses = found.pop("asked")
     inputs = {
         "psi_n": float(psi_n),
-        "psi_p": float(psi_p),
+        "psi_p": psi_p,
         "noise_draws": "inf" if math.isinf(noise_draws) else int(noise_draws),
-        "time": float(time),
+        "time": time,
         "ridge": float(ridge),
         "activation": activation_label(activation),
         "dim": None if spectrum is None else len(spectrum),

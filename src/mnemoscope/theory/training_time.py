@@ -15,15 +15,14 @@ with J, κ and τ of ``fixed_point`` taken at λ + s, and F of ``two_resolvents`
 give ten digits and more. The derivation is in docs/theory/learning-curves-in-time.md.
 """
 
-import math
+from typing import Unpack
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
-from mnemoscope.theory.activations import ActivationLike, Array
+from mnemoscope.theory.activations import Array
 from mnemoscope.theory.fixed_point import Ensemble, State
-from mnemoscope.theory.grid import Values, as_positive, make_grid
+from mnemoscope.theory.grid import Settings, Values, as_positive, make_grid
 from mnemoscope.theory.learning_curves import label_losses
 from mnemoscope.theory.solver import solve
 from mnemoscope.theory.two_resolvents import two_resolvents
@@ -32,48 +31,29 @@ _NODES = 16  # on the upper half of the parabola; the lower half is its mirror i
 _CHUNK = 256  # points worked on at once: each has 2 × 16 × 16 pairs of resolvents
 
 
-def training_curve(
-    *,
-    psi_n: Values,
-    psi_p: Values,
-    noise_draws: Values = math.inf,
-    time: Values,
-    training_time: Values,
-    ridge: Values = 0.0,
-    activation: ActivationLike = "relu",
-    spectrum: ArrayLike | None = None,
-) -> xr.Dataset:
+def training_curve(*, training_time: Values, ridge: Values = 0.0, **settings: Unpack[Settings]) -> xr.Dataset:
     """The losses of ``learning_curve`` after a training time of gradient flow from zero.
 
     Args:
-        psi_n: n/d, samples per dimension.
-        psi_p: p/d, features per dimension.
-        noise_draws: m, noise draws for each sample: whole numbers, or ``math.inf``.
-        time: t of the Ornstein-Uhlenbeck process.
         training_time: τ > 0, in units of 1/eigenvalue of the feature covariance.
         ridge: λ >= 0 of the loss that is descended.
-        activation: as in ``learning_curve``.
-        spectrum: as in ``learning_curve``.
+        **settings: as for ``learning_curve``, see ``Settings``.
 
     Returns:
         A Dataset as from ``learning_curve``, which it tends to as τ → ∞ where λ > 0.
 
     Raises:
+        TypeError: a setting that is missing, or that does not exist.
         InputError: an argument out of range, by name.
         ConvergenceError: a point that could not be solved, by its arguments.
     """
     points = make_grid(
-        psi_n=psi_n,
-        psi_p=psi_p,
-        noise_draws=noise_draws,
-        time=time,
-        activation=activation,
-        spectrum=spectrum,
+        settings,
         ridge=as_positive("ridge", ridge, or_zero=True),
         training_time=as_positive("training_time", training_time),
     )
     test, train = losses_in_time(points.ensemble, points.extra["ridge"], points.extra["training_time"])
-    return label_losses(points, test, train, activation)
+    return label_losses(points, test, train)
 
 
 def losses_in_time(ensemble: Ensemble, ridge: Array, training_time: Array) -> tuple[Array, Array]:

@@ -69,7 +69,7 @@ def fit(
     watch_every: int = 1000,
     progress: bool = False,
 ) -> FitResult:
-    """Train a noise-predicting network by denoising score matching.
+    """Train a velocity-predicting network by denoising score matching.
 
     Args:
         network: ``forward(x, noise_level)``; trained in place, and left in the mode in which it came. Parts of a

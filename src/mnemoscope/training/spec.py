@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mnemoscope.choose import check_name
 from mnemoscope.errors import InputError
 
 OPTIMIZERS = ("adam", "sgd")
@@ -47,13 +48,15 @@ class TrainingSpec:
         _require(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
         whole = self.noise_draws == math.inf or self.noise_draws == int(self.noise_draws)
         _require(self.noise_draws >= 1 and whole, "noise_draws", "a whole number from 1 or inf", self.noise_draws)
-        _require(self.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}", self.optimizer)
+        check_name(self.optimizer, OPTIMIZERS, "optimizer")
         finite = 0 < self.learning_rate < math.inf
         _require(finite, "learning_rate", "positive and finite", self.learning_rate)
         _require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)", self.ema_decay)
-        _require(self.weighting in WEIGHTINGS, "weighting", f"one of {', '.join(WEIGHTINGS)}", self.weighting)
-        known = self.times in TIMES if isinstance(self.times, str) else self.times > 0
-        _require(known, "times", f"a positive time or one of {', '.join(TIMES)}", self.times)
+        check_name(self.weighting, WEIGHTINGS, "weighting")
+        if isinstance(self.times, str):
+            check_name(self.times, TIMES, "times")
+        else:
+            _require(self.times > 0, "times", f"a positive time or one of {', '.join(TIMES)}", self.times)
 
     def to_json(self) -> dict[str, Any]:
         """Fields as JSON values; an infinite ``noise_draws`` becomes the string ``inf``."""

@@ -245,7 +245,7 @@ def with_nan() -> np.ndarray:
         (IMAGES, IMAGES, {"resolution": 1.5}, "resolution"),
         (IMAGES, np.repeat(IMAGES[:1], 50, axis=0), {}, "at least 2 distinct"),
         (IMAGES, np.repeat(IMAGES[:2], 50, axis=0), {}, "at least 3 distinct"),
-        (IMAGES, IMAGES, {"measures": ["ssim"]}, "unknown measure 'ssim'"),
+        (IMAGES, IMAGES, {"measures": ["ssim"]}, "measure: unknown name 'ssim'"),
         (IMAGES, IMAGES, {"measures": []}, "at least one"),
     ],
 )

@@ -171,7 +171,7 @@ BAD = {
     "solver": (["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--solver", "euler"], "euler"),
     "regularizer": (
         ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "ridge:1"],
-        "unknown regularizer 'ridge'",
+        "regularizer: unknown name 'ridge'",
     ),
     "strength": (
         ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "tikhonov:-1"],

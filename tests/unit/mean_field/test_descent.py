@@ -28,18 +28,18 @@ def trained(rates: list[float], steps: list[int], only: int | None = None) -> tu
 
 def test_each_network_goes_its_own_number_of_steps_as_if_alone() -> None:
     rates, steps = [0.05, 0.1, 0.2], [450, 230, 7]
-    together, course = trained(rates, steps)
+    together, history = trained(rates, steps)
     for k in range(3):
         alone, own = trained(rates, steps, only=k)
         assert torch.equal(together.outer[k], alone.outer[0])
-        assert torch.equal(course.losses[k], own.losses[0])
-    assert course.diverged.tolist() == [0, 0, 0]
+        assert torch.equal(history.losses[k], own.losses[0])
+    assert history.diverged.tolist() == [0, 0, 0]
 
 
 def test_divergence_is_reported_with_its_step_and_spares_the_others() -> None:
-    networks, course = trained([0.05, 1e4, 0.1], [300, 300, 300])
-    assert course.diverged[0] == course.diverged[2] == 0
-    assert 1 < int(course.diverged[1]) < 300
+    networks, history = trained([0.05, 1e4, 0.1], [300, 300, 300])
+    assert history.diverged[0] == history.diverged[2] == 0
+    assert 1 < int(history.diverged[1]) < 300
     calm, _ = trained([0.05, 0.1, 0.1], [300, 300, 300])
     assert torch.equal(networks.outer[0], calm.outer[0])
     assert bool(networks.outer[2].isfinite().all())
@@ -58,14 +58,14 @@ def test_draws_have_the_law_of_the_noised_data(generator: torch.Generator) -> No
 def test_full_batch_descent_is_descent_on_the_exact_risk() -> None:
     points = NoisedPoints(torch.linspace(-1, 1, 5), 0.9, 0.4)
     neurons = Neurons(*TwoLayerBatch.draw(1, 1, 30, seeded(2), frozen_inner=True).scalar_weights())
-    after, course = full_batch_descent(neurons, points, learning_rates=[0.1, 0.02], steps=1)
+    after, history = full_batch_descent(neurons, points, learning_rates=[0.1, 0.02], steps=1)
     for k, rate in enumerate((0.1, 0.02)):
         one = Neurons(*(weights[k].double() for weights in neurons))
         slope = torch.func.grad(lambda weights: relu_risk(points, weights))(one)
         torch.testing.assert_close(after.bias[k], one.bias - 30 * rate * slope.bias)
         torch.testing.assert_close(after.outer[k], one.outer - 30 * rate * slope.outer)
         assert torch.equal(after.inner[k], one.inner)
-        assert float(course.losses[k]) == pytest.approx(float(relu_risk(points, one)))
+        assert float(history.losses[k]) == pytest.approx(float(relu_risk(points, one)))
     free, _ = full_batch_descent(neurons, points, learning_rates=[0.1, 0.02], steps=1, frozen_inner=False)
     assert not torch.equal(free.inner, after.inner)
 
@@ -89,9 +89,9 @@ def test_full_batch_descent_lowers_the_risk_and_may_be_watched() -> None:
 def test_full_batch_divergence_is_reported() -> None:
     points = NoisedPoints(torch.linspace(-1, 1, 5), 0.9, 0.4)
     neurons = Neurons(*TwoLayerBatch.draw(1, 1, 30, seeded(2), frozen_inner=True).scalar_weights())
-    after, course = full_batch_descent(neurons, points, learning_rates=[1e30, 0.02], steps=40)
-    assert 1 < int(course.diverged[0]) <= 40
-    assert int(course.diverged[1]) == 0
+    after, history = full_batch_descent(neurons, points, learning_rates=[1e30, 0.02], steps=40)
+    assert 1 < int(history.diverged[0]) <= 40
+    assert int(history.diverged[1]) == 0
     assert bool(after.outer[1].isfinite().all())
 
 

@@ -82,7 +82,7 @@ def test_one_network_serves_every_process(generator: torch.Generator) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("transformer", (8, 8)), "unknown network 'transformer'"),
+        (("transformer", (8, 8)), "network: unknown name 'transformer'"),
         (("mlp", (8,), {"heads": 2}), "no option 'heads'.*width, depth"),
         (("mlp", (8,), {"width": 0}), "width must be a positive integer"),
     ],

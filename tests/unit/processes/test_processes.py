@@ -15,11 +15,21 @@ from mnemoscope.processes import (
     make_process,
     process_names,
 )
+from mnemoscope.testing import ProcessContract
 from tests.laws import PROCESSES
 from tests.tolerances import EXACT
 
 fractions = st.floats(0.001, 1.0)
 every_process = pytest.mark.parametrize("process", PROCESSES, ids=lambda p: p.name)
+
+
+class TestContract(ProcessContract):
+    @pytest.fixture(autouse=True, params=PROCESSES, ids=lambda p: p.name)
+    def _each(self, request: pytest.FixtureRequest) -> None:
+        self._process = request.param
+
+    def process(self) -> Process:
+        return self._process
 
 
 @every_process
@@ -41,45 +51,6 @@ def test_time_of_inverts_ratio(process: Process, fraction: float) -> None:
     ratio = process.ratio(t)
     assert ratio.item() == pytest.approx((process.sigma(t) / process.alpha(t)).item(), rel=1e-10)
     assert process.time_of(ratio).item() == pytest.approx(t.item(), rel=1e-10)
-
-
-@every_process
-def test_starts_without_noise(process: Process) -> None:
-    assert process.sigma(0.0).item() == 0
-    assert process.alpha(0).item() == 1
-
-
-@every_process
-def test_conversions_agree(process: Process, generator: torch.Generator) -> None:
-    x0, noise = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64)
-    t = torch.linspace(0.1, 0.9, 5, dtype=torch.float64) * process.t_max
-    x = process.perturb(x0, t, noise)
-    score = process.score_from_noise(noise, t)
-    for back in (process.denoiser_from_score(score, x, t), process.denoiser_from_noise(noise, x, t)):
-        torch.testing.assert_close(back, x0, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(process.score_from_denoiser(x0, x, t), score, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(process.noise_from_score(score, t), noise, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(process.noise_from_denoiser(x0, x, t), noise, rtol=1e-9, atol=1e-9)
-
-
-@every_process
-def test_one_time_for_all_is_the_same_time_for_each(process: Process, generator: torch.Generator) -> None:
-    x0, noise = torch.randn(2, 4, 2, 2, generator=generator)
-    t = 0.3 * process.t_max
-    together = process.perturb(x0, t, noise)
-    torch.testing.assert_close(process.perturb(x0, torch.full((4,), t, dtype=torch.float64), noise), together)
-    assert together.dtype == torch.float32
-
-
-@every_process
-def test_forward_draws_have_the_kernels_moments(process: Process, generator: torch.Generator) -> None:
-    n = 20_000
-    t = 0.5 * process.t_max
-    x = process.forward(torch.full((n, 1), 3.0, dtype=torch.float64), t, generator)
-    sigma = process.sigma(t).item()
-    # Five standard errors: a false alarm once in two million.
-    assert abs(x.mean().item() - 3 * process.alpha(t).item()) < 5 * sigma / math.sqrt(n)
-    assert abs(x.std().item() / sigma - 1) < 5 / math.sqrt(2 * n)
 
 
 def test_settings_of_baptista_et_al() -> None:
@@ -118,11 +89,6 @@ def test_spec_builds_the_same_process(process: Process) -> None:
 def test_bad_parameters_are_named(build: object, named: str) -> None:
     with pytest.raises(InputError, match=named):
         build()
-
-
-def test_a_time_of_the_wrong_shape_is_refused() -> None:
-    with pytest.raises(InputError, match=r"\(4,\)"):
-        EDM().coefficients(torch.zeros(4, 2), torch.zeros(3))
 
 
 def test_names() -> None:

@@ -87,7 +87,7 @@ def test_parameters_can_be_looked_at_apart(generator: torch.Generator) -> None:
     network.branches.outer.data = torch.linspace(0, 1, 20)[:, None, None].expand(20, 8, 8).clone()
     assert smoothness(network, names=["outer"]).smooth
     assert not smoothness(network, names=["inner"]).smooth
-    with pytest.raises(InputError, match="no 'bias', they have inner, outer"):
+    with pytest.raises(InputError, match="names: unknown name 'bias', choose one of inner, outer"):
         smoothness(network, names=["bias"])
 
 

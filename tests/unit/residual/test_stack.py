@@ -11,28 +11,16 @@ from torch import Tensor, nn
 from mnemoscope.errors import InputError
 from mnemoscope.residual import ResidualBranches, ResidualMLP, SmoothPath, initial_layers, residual_stack
 from mnemoscope.residual.stack import ACTIVATIONS
+from tests.references import networks as references
 from tests.tolerances import EXACT
-
-PLAIN = {
-    "identity": lambda a: a,
-    "relu": torch.relu,
-    "gelu": nn.functional.gelu,
-    "tanh": torch.tanh,
-}
-
-
-def plain_stack(h: Tensor, W: Tensor, V: Tensor, activation: str, scale: float) -> Tensor:
-    for k in range(len(W)):
-        h = h + scale * PLAIN[activation](h @ W[k].T) @ V[k].T
-    return h
 
 
 def test_every_activation_is_checked() -> None:
-    assert PLAIN.keys() == ACTIVATIONS.keys()
+    assert references.ACTIVATIONS.keys() == ACTIVATIONS.keys()
 
 
 @given(
-    activation=st.sampled_from(sorted(PLAIN)),
+    activation=st.sampled_from(sorted(references.ACTIVATIONS)),
     depth=st.integers(1, 9),
     width=st.integers(1, 6),
     dim=st.integers(1, 5),
@@ -48,7 +36,7 @@ def test_the_stack_and_its_gradients_are_those_of_the_loop(
     h, W, V = (torch.randn(s, generator=generator, dtype=torch.float64, requires_grad=True) for s in shapes)
     weight = torch.randn(batch, dim, generator=generator, dtype=torch.float64)
     fused = residual_stack(h, W, V, activation=activation, scale=0.3, segment=segment)
-    plain = plain_stack(h, W, V, activation, 0.3)
+    plain = references.residual_loop(h, W.mT, V.mT, activation, 0.3)
     torch.testing.assert_close(fused, plain, rtol=1e-9, atol=EXACT)
     found = torch.autograd.grad((fused * weight).sum(), (h, W, V))
     expected = torch.autograd.grad((plain * weight).sum(), (h, W, V))

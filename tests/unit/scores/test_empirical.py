@@ -6,22 +6,16 @@ from mnemoscope.data import Gaussian, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process
 from mnemoscope.sampling import sample
-from mnemoscope.scores import EmpiricalScore, LawScore, points, posterior
+from mnemoscope.scores import EmpiricalScore, LawScore, posterior, training_points
 from tests.laws import PROCESSES
+from tests.references.scores import empirical_score
 from tests.tolerances import FLOAT64_SCORE, SLOPE
 
 every_process = pytest.mark.parametrize("process", PROCESSES, ids=lambda p: p.name)
 
 
 def slow_score(train: torch.Tensor, process: Process, x: torch.Tensor, t: float) -> torch.Tensor:
-    """The formula, one query at a time, all weights in memory, distances from differences."""
-    alpha, sigma = process.alpha(t).item(), process.sigma(t).item()
-    scores = []
-    for query in x.double():
-        difference = alpha * train.double() - query
-        weights = torch.softmax(-(difference**2).flatten(1).sum(dim=1) / (2 * sigma**2), dim=0)
-        scores.append(torch.einsum("n,n...->...", weights, difference) / sigma**2)
-    return torch.stack(scores)
+    return empirical_score(train, x, process.alpha(t).item(), process.sigma(t).item())
 
 
 @every_process
@@ -34,7 +28,7 @@ def test_streaming_equals_the_formula(
     x = process.forward(train[:20], t, generator)
     whole = EmpiricalScore(train, process)(x, t)
     assert (whole - slow_score(train, process, x, t)).norm() / whole.norm() < FLOAT64_SCORE
-    monkeypatch.setattr(points, "row_chunks", lambda a, **options: row_chunks(a, **(options | {"rows": 10})))
+    monkeypatch.setattr(training_points, "row_chunks", lambda a, **options: row_chunks(a, **(options | {"rows": 10})))
     monkeypatch.setattr(posterior, "_QUERY_BLOCK", 7)
     torch.testing.assert_close(EmpiricalScore(train, process)(x, t), whole, rtol=1e-10, atol=1e-10)
 

@@ -185,7 +185,7 @@ TRAIN = torch.zeros(4, 2)
     [
         (lambda: TikhonovScore(TRAIN, EDM(), -0.1), "c must be"),
         (lambda: TikhonovScore(TRAIN, EDM(), math.nan), "c must be"),
-        (lambda: TikhonovScore(TRAIN, EDM(), 0.1, metric="fisher"), "unknown metric 'fisher'"),
+        (lambda: TikhonovScore(TRAIN, EDM(), 0.1, metric="fisher"), "metric: unknown name 'fisher'"),
         (lambda: TikhonovScore(torch.zeros(0, 2), EDM(), 0.1), "n_samples >= 1"),
         (lambda: TikhonovScore(TRAIN, EDM(), 0.1)(TRAIN, 0.0), r"sigma\(t\) > 0"),
         (lambda: EmpiricalBayesScore(TRAIN, EDM(), 0.0), "tau must be"),
@@ -203,7 +203,7 @@ TRAIN = torch.zeros(4, 2)
         (lambda: collapse_time(EmpiricalScore(TRAIN[:1], EDM()), generator=torch.Generator()), "below n_samples = 1"),
         (lambda: make_regularized("tikhonov", TRAIN, EDM()), "needs a number after the colon"),
         (lambda: make_regularized("tikhonov:x", TRAIN, EDM()), "needs a number after the colon"),
-        (lambda: make_regularized("ridge:1", TRAIN, EDM()), "unknown regularizer 'ridge'"),
+        (lambda: make_regularized("ridge:1", TRAIN, EDM()), "regularizer: unknown name 'ridge'"),
         (lambda: make_regularized("empirical-bayes:-1", TRAIN, EDM()), "tau must be"),
     ],
 )

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck
 from mnemoscope.scores import EmpiricalScore, single_precision
+from tests.references.scores import empirical_score
 from tests.tolerances import FLOAT32_SCORE
-from tests.unit.scores.test_empirical import slow_score
 
 SIGMAS = (1e-3, 1e-2, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 80.0)
 
@@ -26,7 +26,7 @@ def clustered(n_samples: int, dim: int, generator: torch.Generator) -> Tensor:
 
 
 def worst_error(train: Tensor, x: Tensor, sigma: float) -> float:
-    exact = slow_score(train, EDM(), x, sigma)
+    exact = empirical_score(train, x, 1.0, sigma)
     found = EmpiricalScore(train, EDM())(x, sigma).double()
     return float(((found - exact).norm(dim=1) / exact.norm(dim=1)).max())
 

@@ -2,11 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from tests.unit.theory import reference
 
 from mnemoscope.errors import ConvergenceError
 from mnemoscope.theory import solver
 from mnemoscope.theory.grid import make_grid
+from tests.references import learning_curves as reference
 
 POINTS = [  # psi_n, psi_p, noise_draws, time, spectrum
     (4, 2, 1, 0.1, (1.0,)),
@@ -18,30 +18,19 @@ POINTS = [  # psi_n, psi_p, noise_draws, time, spectrum
 ]
 
 
-def both(psi_n, psi_p, noise_draws, time, spectrum, activation="tanh"):
+def both(psi_n, psi_p, noise_draws, time, spectrum):
     """The fast ensemble and the slow point of one setting."""
     ensemble = make_grid(
-        psi_n=psi_n,
-        psi_p=psi_p,
-        noise_draws=noise_draws,
-        time=time,
-        activation=activation,
-        spectrum=list(spectrum),
+        {
+            "psi_n": psi_n,
+            "psi_p": psi_p,
+            "noise_draws": noise_draws,
+            "time": time,
+            "activation": "tanh",
+            "spectrum": list(spectrum),
+        }
     ).ensemble
-    variance = math.exp(-2 * time) * np.mean(spectrum) + 1 - math.exp(-2 * time)
-    linear = float(ensemble.signal[0]) / math.exp(-2 * time)
-    assert linear > 0
-    assert variance > 0
-    point = reference.Point(
-        psi_n,
-        psi_p,
-        noise_draws,
-        time,
-        linear,
-        float(ensemble.shared[0]),
-        float(ensemble.private[0]),
-        spectrum,
-    )
+    point = reference.Point.of(psi_n, psi_p, noise_draws, time, np.tanh, spectrum)
     return ensemble, point
 
 
@@ -78,12 +67,13 @@ def test_derivative_in_ridge_agrees_with_the_complex_step():
 
 def test_chunks_do_not_change_the_result(monkeypatch):
     grid = make_grid(
-        psi_n=np.geomspace(0.1, 50, 23),
-        psi_p=np.geomspace(0.1, 50, 11),
-        noise_draws=[1, 3, math.inf],
-        time=0.1,
-        activation="relu",
-        spectrum=[0.5, 1.5],
+        {
+            "psi_n": np.geomspace(0.1, 50, 23),
+            "psi_p": np.geomspace(0.1, 50, 11),
+            "noise_draws": [1, 3, math.inf],
+            "time": 0.1,
+            "spectrum": [0.5, 1.5],
+        }
     ).ensemble
     ridge = np.full(23 * 11 * 3, 1e-3)
     whole = solver.solve(grid, ridge).unknowns
@@ -94,14 +84,7 @@ def test_chunks_do_not_change_the_result(monkeypatch):
 def test_hard_points_all_converge():
     """Ridges of 1e-10, thresholds p = n m met exactly, and ψ over six decades."""
     psi = np.geomspace(1e-3, 1e3, 13)
-    grid = make_grid(
-        psi_n=psi,
-        psi_p=psi,
-        noise_draws=[1, 10, math.inf],
-        time=[1e-4, 0.1, 3],
-        activation="relu",
-        spectrum=None,
-    ).ensemble
+    grid = make_grid({"psi_n": psi, "psi_p": psi, "noise_draws": [1, 10, math.inf], "time": [1e-4, 0.1, 3]}).ensemble
     state = solver.solve(grid, np.full(len(grid.psi_n), 1e-10))
     assert abs(state.residual).max() < 1e-10
     assert state.unknowns.min() >= 0

@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.unit.theory import reference
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory import early_stopping, learning_curve, training_curve
@@ -11,13 +10,21 @@ from mnemoscope.theory.grid import make_grid
 from mnemoscope.theory.solver import solve
 from mnemoscope.theory.training_time import inverse_laplace
 from mnemoscope.theory.two_resolvents import two_resolvents
+from tests.references import learning_curves as reference
 
 SPECTRUM = [0.1, 0.4, 0.4, 1.0, 3.1]
 
 
 def ensemble_of(psi_n, psi_p, noise_draws, time, spectrum=None):
     return make_grid(
-        psi_n=psi_n, psi_p=psi_p, noise_draws=noise_draws, time=time, activation="tanh", spectrum=spectrum
+        {
+            "psi_n": psi_n,
+            "psi_p": psi_p,
+            "noise_draws": noise_draws,
+            "time": time,
+            "activation": "tanh",
+            "spectrum": spectrum,
+        }
     ).ensemble
 
 
@@ -48,9 +55,7 @@ def test_two_resolvents_against_the_table_and_the_integral_twin(psi_n, psi_p, no
     first, second = (solve(ensemble, np.array([-value])) for value in z)
     fast = two_resolvents(first, second, 1).item()
     assert round(fast, 5) == published
-    linear = float(ensemble.signal[0]) / math.exp(-2 * time)
-    constants = (linear, float(ensemble.shared[0]), float(ensemble.private[0]))
-    slow = reference.two_resolvents(reference.Point(psi_n, psi_p, noise_draws, time, *constants), (-z[0], -z[1]))
+    slow = reference.two_resolvents(reference.Point.of(psi_n, psi_p, noise_draws, time, np.tanh), (-z[0], -z[1]))
     assert fast == pytest.approx(slow, rel=1e-6)
 
 

@@ -38,7 +38,7 @@ def full_batch_descent(
         watch_every: steps between calls of ``watch``.
 
     Returns:
-        The trained networks in double precision, and the course of the descent.
+        The trained networks in double precision, and the history of the descent.
 
     Raises:
         InputError: a learning rate that is not positive, or a number of steps below 1.

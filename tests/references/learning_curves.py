@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import root
+from scipy.special import roots_hermitenorm
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,22 @@ class Point:
     private: float
     spectrum: Sequence[float] = (1.0,)
 
+    @classmethod
+    def of(
+        cls,
+        psi_n: float,
+        psi_p: float,
+        noise_draws: float,
+        time: float,
+        function: Callable[[np.ndarray], np.ndarray],
+        spectrum: Sequence[float] = (1.0,),
+    ) -> "Point":
+        """With the constants of a smooth activation."""
+        a2 = math.exp(-2 * time)
+        variance = a2 * float(np.mean(spectrum)) + 1 - a2
+        constants = smooth_constants(function, variance, (1 - a2) / variance)
+        return cls(psi_n, psi_p, noise_draws, time, *constants, spectrum)
+
     @property
     def a2(self) -> float:
         return math.exp(-2 * self.time)
@@ -29,6 +46,21 @@ class Point:
     @property
     def h(self) -> float:
         return 1 - self.a2
+
+
+def smooth_constants(
+    function: Callable[[np.ndarray], np.ndarray], variance: float, novelty: float
+) -> tuple[float, float, float]:
+    """μ̂², v0² and s² by their definitions: Gauss-Hermite in one and two dimensions, for functions without kinks."""
+    z, weight = roots_hermitenorm(200)
+    weight = weight / weight.sum()
+    gamma, width = 1 - novelty, math.sqrt(variance)
+    mean = function(width * z) @ weight
+    f = function(width * z) - mean
+    slope, norm = (f * z) @ weight, f**2 @ weight
+    other = np.add.outer(gamma * z, math.sqrt(1 - gamma**2) * z)
+    c = (f * ((function(width * other) - mean) @ weight)) @ weight
+    return slope**2 / variance, c - gamma * slope**2, norm - c - novelty * slope**2
 
 
 def equations(point: Point, ridge: complex, unknowns: Sequence[complex], q: complex = 0) -> tuple[list, dict]:
