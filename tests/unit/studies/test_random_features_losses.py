@@ -21,10 +21,10 @@ pytestmark = pytest.mark.usefixtures("no_installed_images")
 
 @pytest.mark.parametrize(
     ("kind", "changes"),
-    [(Size, {}), (Curve, {"activation": "relu"}), *((ImageTheory, {"whitened": w}) for w in (0, 1))],
+    [(Size, {}), (Curve, {"activation": "relu"}), (ImageTheory, {}), (ImageTheory, {"whitened": False})],
 )
 def test_losses_stand_beside_the_theory(kind: type[Experiment], changes: dict[str, Any]) -> None:
-    found = kind(**TINY[kind] | {name: bool(v) if name == "whitened" else v for name, v in changes.items()}).run()
+    found = kind(**TINY[kind] | changes).run()
     assert found["test_loss"] == pytest.approx(found["test_theory"], rel=0.35)
     assert found["train_loss"] == pytest.approx(found["train_theory"], rel=0.35)
     assert found["bayes_loss"] < found["test_theory"]

@@ -12,20 +12,20 @@ from pydantic import Field
 from torch import Tensor
 
 from mnemoscope.studies.images import ImageName, image_names, load_images, missing_images
-from mnemoscope.studies.random_features.model import LOSSES, NOTE, RandomFeatureModel, gap, grid_at, ridge_losses
+from mnemoscope.studies.random_features.model import LOSSES, NOTE, RandomFeatureModel, gap, named, ridge_losses
 from mnemoscope.studies.rows import frame
 from mnemoscope.studies.study import Claim, Plot, Preset, Seeds
-from mnemoscope.sweeps import Result
+from mnemoscope.sweeps import Result, grid
 from mnemoscope.sweeps.trial import Array
 from mnemoscope.theory import data_spectrum
 
-SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time, ridge
+SETTINGS = named(  # activation, psi_n, psi_p, noise_draws, time, ridge
     ("tanh", 4, 2, 1, 0.1, 1e-2),
     ("tanh", 4, 8, 4, 0.05, 1e-3),
     ("relu", 4, 2, 4, 0.1, 1e-3),
     ("relu", 4, 8, 4, 0.05, 1e-3),
     ("relu", 2, 6, 20, 0.02, 1e-3),
-]
+)
 WHITENING = 0.02
 """Images are whitened by x → (C + 0.02)^{−1/2} x, with their covariance C in units of its mean eigenvalue."""
 
@@ -49,7 +49,8 @@ class ImageTheory(RandomFeatureModel, frozen=True):
         return [
             trial
             for data in image_names()
-            for trial in grid_at(SETTINGS, cls, data=data, whitened=[True, False], seed=seeds(number))
+            for setting in SETTINGS
+            for trial in grid(cls, **setting, data=data, whitened=[True, False], seed=seeds(number))
         ]
 
     @classmethod

@@ -5,7 +5,6 @@ The model has d dimensions, n = ψ_n d training items, m noise draws for each, a
 at the same parameters.
 """
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -17,8 +16,8 @@ from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.processes.base import standard_normal
 from mnemoscope.random_features import Moments, RandomFeatureScore, collect_moments, ridge_readout
 from mnemoscope.studies.study import Experiment
-from mnemoscope.sweeps import Result, grid
-from mnemoscope.sweeps.trial import Array, TrialType
+from mnemoscope.sweeps import Result
+from mnemoscope.sweeps.trial import Array
 from mnemoscope.theory import learning_curve
 
 PAPER = "George, Veiga & Macris, arXiv 2502.00336"
@@ -122,9 +121,9 @@ def ridge_losses(
     }
 
 
-def grid_at(settings: Sequence[tuple[Any, ...]], kind: type[TrialType], **fields: Any) -> list[TrialType]:
-    """The grid of ``fields`` at every one of ``settings``, tuples in the order of ``SETTING``."""
-    return [trial for setting in settings for trial in grid(kind, **dict(zip(SETTING, setting, strict=True)), **fields)]
+def named(*settings: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """The fields of settings that are written as tuples, in the order of ``SETTING``."""
+    return [dict(zip(SETTING, setting, strict=True)) for setting in settings]
 
 
 def theory_at(row: Any, **changes: Any) -> xr.Dataset:

@@ -15,24 +15,24 @@ from mnemoscope.studies.random_features.model import (
     SETTING,
     GaussianModel,
     gap,
-    grid_at,
     mean_over_seeds,
+    named,
     ridge_losses,
     setting_text,
 )
 from mnemoscope.studies.rows import frame
 from mnemoscope.studies.study import Claim, Plot, Preset, Seeds
-from mnemoscope.sweeps import Result
+from mnemoscope.sweeps import Result, grid
 from mnemoscope.sweeps.trial import Array
 
-SETTINGS = [  # activation, psi_n, psi_p, noise_draws, time, ridge
+SETTINGS = named(  # activation, psi_n, psi_p, noise_draws, time, ridge
     ("tanh", 4, 8, 4, 0.05, RIDGE),
     ("relu", 4, 8, 4, 0.05, RIDGE),
     ("tanh", 2, 6, 20, 0.02, RIDGE),
     ("relu", 2, 6, 20, 0.02, RIDGE),
     ("tanh", 4, 2, 1, 0.1, RIDGE),
     ("tanh", 4, 8, 1, 0.1, RIDGE),
-]
+)
 SEEDS: dict[Preset, dict[int, int]] = {
     "quick": {50: 8, 100: 8, 200: 4},
     "paper": {50: 24, 100: 16, 200: 12, 400: 6},
@@ -57,7 +57,8 @@ class Size(GaussianModel, frozen=True):
         return [
             trial
             for dim, number in SEEDS[preset].items()
-            for trial in grid_at(SETTINGS, cls, dim=dim, seed=seeds(number))
+            for setting in SETTINGS
+            for trial in grid(cls, **setting, dim=dim, seed=seeds(number))
         ]
 
     @classmethod
