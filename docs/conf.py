@@ -48,10 +48,9 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 suppress_warnings = ["ref.python"]
-nitpicky = True  # a link to a name of this package that does not exist is an error ...
-nitpick_ignore_regex = [
-    (r"py:.*", r"(?!mnemoscope\.).*")
-]  # ... other packages' names, mostly in type hints, are no links
+# A link to a name of this package that does not exist is an error; names of others, mostly in type hints, are no links.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(?!mnemoscope\.).*")]
 
 PAGES = Path(__file__).parent / "reference"
 log = logging.getLogger(__name__)
@@ -99,9 +98,10 @@ def reference_page(module: ModuleType, below: list[str]) -> str:
 
 def public_name(module: str, member: str) -> str:
     """The name under which users import it: that of the room if the room exports it, else that of the module."""
-    room = module.rpartition(".")[0]
+    value, room = getattr(importlib.import_module(module), member, None), module.rpartition(".")[0]
     while room not in ("", "mnemoscope"):
-        if member in getattr(importlib.import_module(room), "__all__", ()):
+        face = importlib.import_module(room)
+        if member in getattr(face, "__all__", ()) and getattr(face, member) is value:
             return f"{room}.{member}"
         room = room.rpartition(".")[0]
     return f"{module}.{member}"

@@ -5,10 +5,8 @@ it needs a cluster, say, has a comment ``<!-- not run: REASON -->`` on the line 
 """
 
 import re
-import sys
 import textwrap
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -23,7 +21,6 @@ BLOCK = re.compile(
     r"^(?P<indent>[ ]*)```(?:python|py|\{code-block\} python)\n(?P<code>.*?)^(?P=indent)```[ ]*$",
     flags=re.DOTALL | re.MULTILINE,
 )
-SLOW = {"docs/sweeps.md"}  # starts worker processes
 GIVEN = {  # what a page takes for granted
     "docs/extending.md": """
 import torch, mnemoscope as mn
@@ -44,50 +41,42 @@ def blocks(text: str) -> list[tuple[int, str]]:
     ]
 
 
-def run(text: str, page: str, module: ModuleType) -> None:
-    """Run the blocks in ``module``, whose file holds those that have run: worker processes import it."""
-    assert module.__file__
-    with Path(module.__file__).open("a", encoding="utf-8") as script:
-        for line, code in blocks(text):
-            script.write(code)
-            script.flush()
-            exec(compile("\n" * line + code, page, "exec"), vars(module))  # errors name the page's own line
-
-
-@pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """An empty program in an empty folder, the main one as long as the test runs."""
-    module = ModuleType("__main__")
-    module.__file__ = str(tmp_path / "page.py")
-    monkeypatch.setitem(sys.modules, "__main__", module)
-    monkeypatch.chdir(tmp_path)
-    return module
+def run(text: str, page: str, namespace: dict[str, object]) -> None:
+    for line, code in blocks(text):
+        exec(compile("\n" * line + code, page, "exec"), namespace)  # errors name the page's own line
 
 
 WITH_CODE = [page for page in PAGES if BLOCK.search((ROOT / page).read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("page", [pytest.param(p, marks=pytest.mark.slow if p in SLOW else ()) for p in WITH_CODE])
-def test_every_block_runs(page: str, script: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(GIVEN.get(page, ""), vars(script))
-    run((ROOT / page).read_text(encoding="utf-8"), page, script)
+@pytest.mark.parametrize("page", WITH_CODE)
+def test_every_block_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    exec(GIVEN.get(page, ""), namespace)
+    run((ROOT / page).read_text(encoding="utf-8"), page, namespace)
     if page == "README.md":
         assert "This model memorizes: 100 % of the samples" in capsys.readouterr().out
 
 
 def test_the_pages_are_found() -> None:
-    assert {"README.md", "docs/quickstart.md", "docs/sweeps.md", "docs/theory/depth.md"} <= set(WITH_CODE)
+    assert {"README.md", "docs/quickstart.md", "docs/studies.md", "docs/sweeps.md", "docs/theory/depth.md"} <= set(
+        WITH_CODE
+    )
     skipped = {page: (ROOT / page).read_text(encoding="utf-8").count("<!-- not run: ") for page in WITH_CODE}
     assert {page: count for page, count in skipped.items() if count} == NOT_RUN
 
 
-def test_a_block_that_fails_is_noticed_at_its_line(script: ModuleType) -> None:
+def test_a_block_that_fails_is_noticed_at_its_line() -> None:
     page = "# Page\n\n<!-- not run: it fails -->\n```python\n1 / 0\n```\n\n- item\n\n  ```python\n  x = 1\n  ```\n"
     assert blocks(page) == [(10, "x = 1\n")]
-    run(page, "page.md", script)
-    assert vars(script)["x"] == 1
+    namespace: dict[str, object] = {}
+    run(page, "page.md", namespace)
+    assert namespace["x"] == 1
     with pytest.raises(ZeroDivisionError) as caught:
-        run(page.replace("x = 1", "1 / 0"), "page.md", script)
+        run(page.replace("x = 1", "1 / 0"), "page.md", {})
     assert caught.traceback[-1].lineno == 10
 
 
