@@ -22,12 +22,11 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
-from typer import Typer
 from typer.cli import get_docs_for_click
 from typer.main import get_command
 
 import mnemoscope
-import mnemoscope.cli
+from mnemoscope.cli import app as command_line
 
 project = "mnemoscope"
 author = "The mnemoscope founders"
@@ -43,6 +42,7 @@ html_title = f"mnemoscope {release}"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
+smartquotes = False  # f' is a derivative
 napoleon_use_ivar = True
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
@@ -64,7 +64,7 @@ def write_reference(_app: Sphinx) -> None:
     for name in names:
         below = sorted(other for other in names if other.rpartition(".")[0] == name)
         pages[f"{name}.md"] = reference_page(importlib.import_module(name), below)
-    commands = get_command(app_of_the_command_line())
+    commands = get_command(command_line.app)
     context = click.Context(commands)
     pages["commands.md"] = get_docs_for_click(obj=commands, ctx=context, name="mnemoscope", title="Commands")
     PAGES.mkdir(exist_ok=True)
@@ -161,21 +161,20 @@ def resolve_public_name(
     return None
 
 
-def app_of_the_command_line() -> Typer:
-    """The typer app, whether ``mnemoscope.cli`` is a file or a package."""
-    return getattr(mnemoscope.cli.app, "app", mnemoscope.cli.app)
-
-
 def mathml(node: nodes.math | nodes.math_block, block: bool) -> str:
     """The formula as MathML; one that cannot be read is a warning, and so an error of the build."""
     text = node.astext()
     if "\\\\" in text and "\\begin" not in text:
         text = f"\\begin{{aligned}}{text}\\end{{aligned}}"
+    # Three habits of docutils: indices below a letter with an accent, accents that browsers without a font for
+    # mathematics draw over the letter, and bars of a norm that grow on one side.
+    accented = re.sub(r"\\(dot|bar|hat)\s*(\\[A-Za-z]+|[A-Za-z])", r"{{}\\\1{\2}}", text)
     try:
-        return tex2mathml(text, as_block=block)
+        drawn = tex2mathml(accented, as_block=block).replace('<mover accent="true">', "<mover>")
     except MathError as error:
         log.warning("formula %r: %s", text, error, location=node)
         return f"<code>{html.escape(text)}</code>"
+    return re.sub(r'<mo(?: class="mathopen")?>([‖∥|])</mo>', r'<mo stretchy="false">\1</mo>', drawn)
 
 
 def visit_math(self: HTML5Translator, node: nodes.math) -> None:
