@@ -1,154 +1,233 @@
-"""The large-steps study in miniature: every part, divergence, and claims computed from tables made by hand."""
+"""The large-steps study in miniature: every experiment, divergence, claims from results made by hand, figures."""
 
+import json
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+import xarray as xr
 from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
-from mnemoscope.studies import load_study
-from mnemoscope.studies.large_steps.claims import (
-    as_frame,
-    compute_claims,
-    crossing,
-    dimension_rows,
-    mean_distances,
-    mean_risks,
-    rates_rows,
-)
-from mnemoscope.studies.large_steps.generation import TIMES, noise_draws
-from mnemoscope.studies.large_steps.laws import LAWS
-from mnemoscope.studies.large_steps.plots import draw_plots
-from mnemoscope.studies.large_steps.trials import Experiment
-from mnemoscope.sweeps import grid, sweep
+from mnemoscope.studies import Claim, Experiment, load_study
+from mnemoscope.studies.large_steps.generation import TIMES, Generation, noise_draws
+from mnemoscope.studies.large_steps.image_copies import ImageCopies
+from mnemoscope.studies.large_steps.risk import Risk
+from mnemoscope.studies.large_steps.stability import Stability
+from mnemoscope.studies.large_steps.theorems import THEOREMS, Theorems
+from mnemoscope.sweeps import Result, Sweep, grid, sweep
+from mnemoscope.sweeps.table import tabulate
+from mnemoscope.sweeps.trial import check_result
 
-LAW = {"part": "laws", "width": 8, "learning_rate": 0.1, "steps": 60, "time": 0.1, "seed": 0}
-RISK = {"part": "risk", "n_samples": 20, "width": 50, "batch": 10, "seed": [0, 1]}
-STABLE = {"part": "stability", "n_samples": 5, "time": 0.2, "width": 12, "steps": 8, "seed": 0}
-FLAT = {"part": "generation", "n_samples": 10, "width": 40, "batch": 20, "seed": 0}
-IMAGES = {"part": "images", "data": "digits", "n_samples": 8, "width": 16, "batch": 8, "seed": 0}
+COMMITTED = Path(__file__).parents[3] / "docs/results/large-steps/summary.json"
+NETWORK = {"width": 12, "seed": 0}
+FLAT = {"n_samples": 10, "width": 40, "batch": 20, "seed": 0}
+DIGITS = {"data": "digits", "network": "mlp", "n_samples": 8, "width": 16, "batch": 8, "seed": 0}
+
+TINY: dict[type[Experiment], list[Any]] = {
+    Theorems: grid(
+        Theorems, **NETWORK, n_samples=[3, 10], time=0.1, separation=[2.0, 9.0], learning_rate=0.1, steps=60
+    ),
+    Stability: grid(Stability, **NETWORK, n_samples=5, time=0.2, learning_rate=[0.05, 0.2, 1e30], steps=8),
+    Risk: [
+        trial
+        for dim, rates in ((1, [0.1, 0.5]), (3, [0.1, 1e6]))
+        for trial in grid(
+            Risk, dim=dim, n_samples=20, time=0.05, width=50, learning_rate=rates, steps=30, batch=10, seed=[0, 1]
+        )
+    ],
+    Generation: [
+        *grid(Generation, **FLAT, dim=2, learning_rate=[0.1, 1.0, 1e6], steps=40),
+        *grid(Generation, **FLAT, dim=[2, 4], learning_rate=0.5, steps=20),
+    ],
+    ImageCopies: [
+        *grid(ImageCopies, **DIGITS, optimizer=["sgd", "adam"], learning_rate=1e-3, steps=3),
+        *grid(ImageCopies, **DIGITS, optimizer="sgd", learning_rate=1e6, steps=40),
+    ],
+}
+"""Trials of every experiment; of each but the first, one network or two diverge."""
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory):
-    """One sweep through all parts, with a network of each kind that diverges."""
-    trials = grid(Experiment, **LAW, n_samples=[3, 10], separation=[2.0, 9.0])
-    trials += grid(Experiment, **RISK, dim=1, time=[0.05, 0.2], learning_rate=[0.1, 0.5], steps=20)
-    trials += grid(Experiment, **RISK, dim=3, time=[0.05], learning_rate=[0.1, 1e6], steps=30)
-    trials += grid(Experiment, **STABLE, learning_rate=[0.05, 0.2, 1e30])
-    trials += grid(Experiment, **FLAT, dim=2, learning_rate=[0.05, 0.1, 1e6], steps=40)
-    trials += grid(Experiment, **FLAT, dim=[2, 4], learning_rate=0.5, steps=20)
-    trials += grid(Experiment, **IMAGES, network="mlp", optimizer=["sgd", "adam"], learning_rate=1e-3, steps=3)
-    trials += grid(Experiment, **IMAGES, network="mlp", learning_rate=1e6, steps=40)
-    done = sweep(trials, tmp_path_factory.mktemp("large-steps"))
-    assert not done.failures
-    return done.results
+def done(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    swept = sweep([trial for trials in TINY.values() for trial in trials], tmp_path_factory.mktemp("large-steps"))
+    assert not swept.failures
+    return swept
 
 
-def test_divergence_is_a_result_with_its_step(table) -> None:
+def table(experiment: type[Experiment], preset: Any, result: Callable[[Any], Result]) -> xr.Dataset:
+    """The results of a preset's trials, made by hand."""
+    trials = load_study("large-steps").plan(preset, 0)[experiment]
+    return tabulate(trials, {trial.key: check_result(trial, result(trial)) for trial in trials})
+
+
+def margins(_: Theorems) -> Result:
+    return {"margin": ("theorem", np.full(8, 2.0)), "checked": ("theorem", np.full(8, 3))}
+
+
+def stable(_: Stability) -> Result:
+    return {"diverged": 0, "stability_ratio": 1.0, "average_ratio": 0.9, "sharp_bound": 8.0, "irregularity": 4.0}
+
+
+def risk(trial: Risk) -> Result:
+    return {"excess_risk": trial.learning_rate}
+
+
+def distances(trial: Generation) -> Result:
+    to_gaussian = 0.1 / trial.dim**3
+    intervals = {"excess_low": 0.5 - trial.learning_rate / 4, "excess_high": 0.6 - trial.learning_rate / 4}
+    return {"mmd_optimal": trial.learning_rate / 20, "mmd_gaussian": to_gaussian, **intervals}
+
+
+MADE: dict[type[Experiment], Callable[[Any], Result]] = {
+    Theorems: margins,
+    Stability: stable,
+    Risk: risk,
+    Generation: distances,
+}
+
+
+def claims_of(preset: str, made: dict[type[Experiment], Callable[[Any], Result]] = MADE) -> dict[str, Claim]:
+    said = [claim for kind, result in made.items() for claim in kind.claims(table(kind, preset, result))]
+    assert len({claim.name for claim in said}) == len(said)
+    return {claim.name: claim for claim in said}
+
+
+def test_divergence_is_a_result_with_its_step(done: Sweep) -> None:
     """Kept in the store with step and η, its measurements NaN; nothing is dropped and nothing else is NaN."""
-    frame = as_frame(table)
-    gone = frame[frame.learning_rate >= 1e6]
-    assert set(gone.part) == {"risk", "stability", "generation", "images"}
-    assert (gone.diverged >= 1).all()
-    assert gone[["excess_risk", "copies", "mmd_optimal", "stability_ratio"]].isna().to_numpy().all()
-    calm = frame[(frame.part != "laws") & (frame.learning_rate < 1e6)]
-    assert (calm.diverged == 0).all()
-    assert calm[calm.part.isin(["risk", "stability"])].excess_risk.notna().all()
-    assert calm[calm.part.isin(["generation", "images"])].copies.notna().all()
+    measured = {Stability: "stability_ratio", Risk: "excess_risk", Generation: "mmd_optimal", ImageCopies: "copies"}
+    for kind, name in measured.items():
+        for trial in TINY[kind]:
+            variables = done.records[trial.key].variables
+            gone = trial.learning_rate >= 1e6
+            assert (variables["diverged"][1] >= 1) == gone
+            assert np.isnan(variables[name][1]) == gone, (trial, name)
 
 
-def test_claims_and_figures_come_from_the_table(table) -> None:
-    claims = {claim.name: claim for claim in compute_claims(table)}
-    assert claims["configurations"].measured == 4
-    assert not claims["configurations"].holds
-    for law in LAWS:
-        assert claims[f"law-{law.replace('_', '-')}"].measured >= 1 or law == "excess_risk"
-    assert claims["irregularity"].holds
-    assert claims["risk-t0.05-eta0.5"].published == 2.03
-    assert "risk-grows-d3-t0.05" in claims
-    plots = draw_plots(table)
-    assert [plot.name for plot in plots][:2] == ["excess-risk", "scores"]
-    assert len(plots) == 9
-    for plot in plots:
-        figure = Figure()
-        plot.draw(figure)
-        assert figure.axes
-        assert plot.caption.endswith(".")
+def test_what_the_experiments_find_in_miniature(done: Sweep) -> None:
+    said = {}
+    for kind in (Theorems, Stability, Risk, Generation):
+        said |= {claim.name: claim for claim in kind.claims(done.results[kind.kind()].to_dataset())}
+    assert said["configurations"].measured == 4
+    assert not said["configurations"].holds
+    assert all(said[f"law-{name}"].measured >= 1 for name in THEOREMS if name != "excess-risk")
+    assert said["irregularity"].holds
+    assert "(2 networks" in said["sharpness"].statement
+    assert said["risk-t0.05-eta0.5"].published == 2.03
+    assert math.isnan(said["risk-grows-d3-t0.05"].measured)  # one of its networks has diverged
 
 
-def test_a_network_has_the_same_result_alone_and_in_company() -> None:
-    fields = {"part": "risk", "n_samples": 20, "width": 30, "batch": 5, "dim": 1}
-    trials = grid(Experiment, **fields, time=[0.05, 0.2], learning_rate=0.1, steps=[12, 7], seed=[0, 1])
-    together = Experiment.run_batch(trials)
+def test_claims_are_those_of_the_committed_results() -> None:
+    """The same names in the same order; the quick preset has fewer learning rates."""
+    names = [claim["name"] for claim in json.loads(COMMITTED.read_bytes())["claims"]]
+    assert list(claims_of("paper")) == names
+    paper_only = {"risk-t0.05-eta0.01", "risk-t0.05-eta0.05"}
+    assert list(claims_of("quick")) == [name for name in names if name not in paper_only]
+
+
+def margin_of(theorem: str, value: float) -> Result:
+    return {"margin": ("theorem", np.where(np.array(list(THEOREMS)) == theorem, value, 2.0))}
+
+
+def test_made_up_results_that_agree_with_the_theory_hold() -> None:
+    """All but the published numbers, which a risk made up as η misses."""
+    failing = {name for name, claim in claims_of("quick").items() if not claim.holds}
+    assert failing == {"risk-t0.05-eta0.1", "risk-t0.05-eta0.5"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "failing"),
+    [
+        (Theorems, lambda t: margin_of("optimal-risk", 0.9 if t.seed == 2 else 2.0), {"law-optimal-risk"}),
+        (Theorems, lambda _: margin_of("excess-risk", math.nan), {"law-excess-risk"}),
+        (Stability, lambda t: {"stability_ratio": 1 + t.learning_rate}, {"sharpness"}),
+        (Stability, lambda _: {"average_ratio": 1.2}, {"sharpness-average"}),
+        (Stability, lambda t: {"irregularity": 20 * t.learning_rate}, {"irregularity"}),
+        (Risk, lambda t: {"excess_risk": 1.0 if t.dim == 10 else t.learning_rate}, set()),
+        (
+            Risk,
+            lambda t: {"excess_risk": t.learning_rate ** (-1 if t.dim == 10 and t.time == 0.2 else 1)},
+            {"risk-grows-d10-t0.2"},
+        ),
+        (Risk, lambda t: {"excess_risk": 0.5 * t.learning_rate + 0.3}, {"risk-t0.05-eta0.5"}),
+        (Generation, lambda _: {"mmd_optimal": 1e-5}, {"crossing", "dimension-vanishes"}),
+        (Generation, lambda _: {"excess_high": 0.6}, {"copies"}),
+        (Generation, lambda t: {"mmd_gaussian": 0.01 if t.dim < 50 else 1e-6}, set()),
+        (Generation, lambda t: {"mmd_gaussian": 1e-4 if t.dim == 50 else 1e-5}, {"dimension", "crossing"}),
+    ],
+)
+def test_claims_fail_where_results_are_not_as_the_theory_says(
+    kind: type[Experiment], change: Callable[[Any], dict[str, Any]], failing: set[str]
+) -> None:
+    said = claims_of("quick", {kind: lambda trial: {**MADE[kind](trial), **change(trial)}})
+    if kind is Risk and "risk-t0.05-eta0.5" not in failing:
+        said = {name: claim for name, claim in said.items() if claim.published is None}
+    assert {name for name, claim in said.items() if not claim.holds} == failing
+
+
+@pytest.mark.parametrize("kind", TINY, ids=lambda kind: kind.kind())
+def test_figures_survive_any_finished_trials(done: Sweep, kind: type[Experiment]) -> None:
+    """Each trial alone, and some drawn sets of them."""
+    every = np.arange(len(TINY[kind]))
+    random = np.random.default_rng(0)
+    drawn = [random.permutation(every)[: random.integers(2, len(every) + 1)] for _ in range(3)]
+    for finished in [*every[:, None], *drawn]:
+        keys = [TINY[kind][k].key for k in finished]
+        for plot in kind.plots(tabulate(TINY[kind], {key: done.records[key].variables for key in keys})):
+            figure = Figure()
+            plot.draw(figure)
+            figure.draw_without_rendering()
+            assert figure.axes
+            assert plot.caption.endswith(".")
+
+
+def test_figures_of_all_trials(done: Sweep) -> None:
+    names = [plot.name for kind in TINY for plot in kind.plots(done.results[kind.kind()].to_dataset())]
+    expected = "laws sharpness irregularity excess-risk scores distances copies samples images"
+    assert names == expected.split()
+
+
+BATCHES = {
+    "risk": grid(
+        Risk, dim=1, n_samples=20, time=[0.05, 0.2], width=30, learning_rate=0.1, steps=[7, 12], batch=5, seed=[0, 1]
+    ),
+    "stability": [
+        Stability(n_samples=5, time=0.2, width=12, learning_rate=rate, steps=3, seed=seed)
+        for rate, seed in ((0.1, 0), (0.2, 0), (0.2, 1))
+    ],
+}
+
+
+@pytest.mark.parametrize("trials", BATCHES.values(), ids=BATCHES)
+def test_a_network_has_the_same_result_alone_and_in_a_batch(trials: Sequence[Any]) -> None:
+    together = trials[0].run_batch(trials)
     for trial, found in zip(trials, together, strict=True):
         alone = trial.run()
+        assert alone.keys() == found.keys()
         assert alone["excess_risk"] == pytest.approx(found["excess_risk"], rel=1e-6)
-        np.testing.assert_allclose(alone["learned"][1], found["learned"][1], rtol=1e-6)
+        for name in {"learned", "ratio_path"} & alone.keys():
+            np.testing.assert_allclose(alone[name][1], found[name][1], rtol=1e-6)
     assert len({found["excess_risk"] for found in together}) == len(trials)
 
 
-def test_stability_in_company_of_other_times_and_steps() -> None:
-    fields = {key: value for key, value in STABLE.items() if key not in ("time", "steps")}
-    trials = grid(Experiment, **fields, time=[0.1, 0.2], steps=[3, 5], learning_rate=0.1)
-    for trial, found in zip(trials, Experiment.run_batch(trials), strict=True):
-        assert trial.run()["stability_ratio"] == pytest.approx(found["stability_ratio"], rel=1e-6)
-
-
-def test_presets_are_batches_that_one_tensor_program_can_hold() -> None:
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_presets_are_valid_and_apart(preset: Any) -> None:
     study = load_study("large-steps")
-    quick, paper = study.trials("quick", 0), study.trials("paper", 0)
-    for trials in (quick, paper):
-        assert sum(trial.part == "laws" for trial in trials) >= 200
-        assert {trial.part for trial in trials} == {"laws", "risk", "stability", "generation", "images"}
-    assert len({trial.key for trial in paper}) == len(paper)
-    assert {trial.key for trial in study.trials("paper", 1)}.isdisjoint(trial.key for trial in paper)
-    sizes = {trial.part: trial.batch_size for trial in paper if trial.dim == 1}
-    assert sizes["risk"] > sizes["laws"] == sizes["images"] == 1
-
-
-def test_claims_survive_an_empty_table(tmp_path: Path) -> None:
-    trials = [Experiment(**LAW, n_samples=n, separation=separation) for n, separation in ((3, 2.0), (4, 4.0))]
-    done = sweep(trials, tmp_path)
-    claims = {claim.name: claim for claim in compute_claims(done.results)}
-    for name in ("sharpness", "irregularity", "crossing", "dimension", "copies"):
-        assert math.isnan(claims[name].measured)
-        assert not claims[name].holds
-
-
-def test_the_crossing_is_interpolated_in_log_eta() -> None:
-    rows = pd.DataFrame(
-        {
-            "learning_rate": [0.01, 0.1, 0.1, 1.0],
-            "mmd_optimal": [0.0, 0, 0.2, 0.3],
-            "mmd_gaussian": [0.4, 0.2, 0.2, 0.2],
-        }
-    )
-    assert crossing(mean_distances(rows, "learning_rate")) == pytest.approx(math.sqrt(0.1))
-    assert math.isnan(crossing(mean_distances(rows.assign(mmd_optimal=1.0), "learning_rate")))
-    diverged = rows.assign(mmd_gaussian=[0.4, 0.2, math.nan, 0.2])
-    assert mean_distances(diverged, "learning_rate").mmd_gaussian.isna().tolist() == [False, True, False]
-
-
-def test_rows_of_the_figures_are_told_apart() -> None:
-    rows = pd.DataFrame(
-        {
-            "dim": [2, 5, 2, 2],
-            "learning_rate": [1.0, 0.5, 0.5, 0.5],
-            "steps": 20,
-            "seed": [0, 0, 1, 0],
-            "copies": range(4),
-        }
-    )
-    assert rates_rows(rows).copies.tolist() == [3, 2, 0]
-    assert dimension_rows(rows).copies.tolist() == [3, 2, 1]
-    risks = pd.DataFrame({"learning_rate": [0.5, 0.1, 0.1], "excess_risk": [3.0, 1.0, 2.0]})
-    assert mean_risks(risks).tolist() == [1.5, 3.0]
-    assert math.isnan(mean_risks(risks.assign(excess_risk=[3.0, 1.0, math.nan]))[0])
+    planned = study.plan(preset, 0)
+    assert set(planned) == set(study.experiments)
+    trials = [trial for alike in planned.values() for trial in alike]
+    keys = {trial.key for trial in trials}
+    assert len(keys) == len(trials)
+    assert keys.isdisjoint(trial.key for alike in study.plan(preset, 1).values() for trial in alike)
+    assert len(planned[Theorems]) >= 200
+    sizes = {trial.dim: trial.batch_size for trial in planned[Risk]}
+    assert sizes[1] > sizes[10] > ImageCopies.batch_size == 1
+    distance = {(t.data, t.network, t.optimizer, t.learning_rate * t.steps) for t in planned[ImageCopies]}
+    assert len(distance) < len(planned[ImageCopies])  # some share η · steps, up to rounding
 
 
 @pytest.mark.statistical
@@ -162,8 +241,17 @@ def test_times_are_drawn_with_probability_sigma(generator: torch.Generator) -> N
     assert float(clean.abs().max()) < 1e-5
 
 
-def test_bad_specs() -> None:
-    with pytest.raises(InputError, match="learning_rate"):
-        Experiment(**{**LAW, "learning_rate": 0.0}, n_samples=3)
-    with pytest.raises(InputError, match="images are digits or fashion-mnist"):
-        Experiment(**{**IMAGES, "data": "gaussian"}, learning_rate=1e-3, steps=1).run()
+@pytest.mark.parametrize(
+    ("kind", "change", "match"),
+    [
+        (Theorems, {"learning_rate": 0.0}, "learning_rate"),
+        (Stability, {"time": 0.0}, "time"),
+        (Risk, {"batch": 0}, "batch"),
+        (Generation, {"dim": 0}, "dim"),
+        (ImageCopies, {"data": "gaussian"}, "data: .*'digits' or 'fashion-mnist'"),
+        (Stability, {"batch": 4}, "batch: Extra"),
+    ],
+)
+def test_bad_specs(kind: type[Experiment], change: dict[str, Any], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        kind(**(TINY[kind][0].model_dump() | change))

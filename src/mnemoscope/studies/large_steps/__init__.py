@@ -4,8 +4,31 @@ The optimal score of few data is irregular, but minima at which SGD with a large
 large η the optimal score, and with it the copies of the training data, cannot be learned. This study checks every bound
 of the theory (``mnemoscope.theory.large_steps``), repeats the paper's experiments, and adds what they do not show:
 sharpness, irregularity against its bound, memorized fractions with their null, and real images.
+
+    Theorems      the theorems on data of a given separation and on networks of low and of any risk
+    Stability     networks trained by exact full-batch descent: sharpness, irregularity, the bounds
+    Risk          networks trained by SGD to the score at one time: their excess risk (Fig. 1 and 2 of the paper)
+    Generation    networks with the time as an input, trained by SGD: samples, their distances, copies (Fig. 3 and 4)
+    ImageCopies   networks trained on real images by SGD or Adam: copies among their samples
+
+A network that diverges is a result like any other: ``diverged`` holds the step (0 for none), its measurements are NaN.
+``paper`` keeps the published widths, learning rates and steps wherever two cores can afford them; what it leaves out is
+said in docs/results/large-steps.
 """
 
-from mnemoscope.studies.large_steps.study import LargeSteps
+from mnemoscope.studies.large_steps.generation import Generation
+from mnemoscope.studies.large_steps.image_copies import ImageCopies
+from mnemoscope.studies.large_steps.risk import Risk
+from mnemoscope.studies.large_steps.stability import Stability
+from mnemoscope.studies.large_steps.theorems import Theorems
+from mnemoscope.studies.study import Study
 
 __all__ = ["LargeSteps"]
+
+
+class LargeSteps(Study):
+    """Study A of the literature."""
+
+    name = "large-steps"
+    title = "Large learning rates prevent memorization: theorems, sharpness, samples, images"
+    experiments = (Theorems, Stability, Risk, Generation, ImageCopies)
