@@ -23,9 +23,14 @@ def audited(samples: Tensor, train: Dataset, holdout: Dataset, seed: int) -> Mea
         holdout: items that were not trained on, for the null.
         seed: of the audit.
     """
+    found = audit(generated(samples, train), train, holdout=holdout, measures=["distance-ratio"], seed=seed)
+    return found.results[0]
+
+
+def generated(samples: Tensor, train: Dataset) -> Dataset:
+    """Samples on the model's scale as data like ``train``: its value range, to which pictures are clipped."""
     values = from_model(samples.reshape(-1, *train.event_shape), train.value_range)
-    generated = Dataset(values, "samples", train.value_range)
-    return audit(generated, train, holdout=holdout, measures=["distance-ratio"], seed=seed).results[0]
+    return Dataset(values, "samples", train.value_range)
 
 
 def copy_shares(found: MeasureResult) -> dict[str, float]:

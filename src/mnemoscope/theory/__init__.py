@@ -3,11 +3,13 @@
 The chain is: ``activations`` and ``data_spectrum`` give the constants, ``grid`` lays them out over the values of the
 settings, ``fixed_point`` states the equations and ``solver`` solves them; losses, training time, spectra, phases
 and predictions read their answers off the solution. ``large_steps`` is a theory of its own: why large learning
-rates prevent memorization; ``depth`` holds what is known of deep residual networks. Imports processes only, so that
-prediction and experiment meet in studies and tests alone.
+rates prevent memorization; ``depth`` holds what is known of deep residual networks, ``collapse`` what a
+regularized score leaves of copies. Imports processes only, so that prediction and experiment meet in studies and
+tests alone.
 """
 
 from mnemoscope.theory.activations import Activation, activation_names
+from mnemoscope.theory.collapse import copy_share
 from mnemoscope.theory.data_spectrum import data_spectrum
 from mnemoscope.theory.depth import (
     Rate,
@@ -35,6 +37,7 @@ __all__ = [
     "Settings",
     "activation_names",
     "alternating_limit",
+    "copy_share",
     "data_spectrum",
     "early_stopping",
     "euler_error_bound",

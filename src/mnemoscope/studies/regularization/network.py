@@ -1,173 +1,218 @@
-"""A network trained on 20 points, and how often its samples end on one of them, along the training.
-
-The setting of Baptista et al.'s code: time t ~ U(0, 1) enters as 8 Gaussian Fourier features of scale 1, three hidden
-ReLU layers, Adam at 1e-3 on the full batch of 20 points with one fresh draw of (t, z) each, and the loss
-mean (σ s + z)² + c mean s² with c = 0 for the plain network. ``network`` is s itself, bounded at t → 0;
-``singular-network`` learns −z = σ s, so that the factor 1/σ of the exact score is built in.
-
-The training room is built on velocity prediction from log σ/α, which has that factor built in as well; the difference
-between the two parametrisations is what is studied here, hence the explicit loop. It trains several runs as one
-program of batched products, each run on draws of its own. The average of the weights follows ema-pytorch, which the
-authors use with β = 0.9999 and its defaults: every 10 steps, with the decay min(β, 1 − (1 + k)^{−2/3}), k steps after
-the 100th.
-"""
+"""A network trained on 20 points: how often its samples end on one of them, along the training."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pydantic import Field
+from scipy import stats
 from torch import Tensor
 
-from mnemoscope.processes import Time, VariancePreserving
-from mnemoscope.processes.base import as_time
 from mnemoscope.sampling import sample
-from mnemoscope.scores import Score
-from mnemoscope.studies.regularization.closed_form import distances, training_points
-from mnemoscope.studies.regularization.trials import Experiment
-from mnemoscope.sweeps import Result
+from mnemoscope.studies.regularization.fourier_networks import PROCESS, FourierNetworks, train
+from mnemoscope.studies.regularization.plane import FIGURES, PAPER, distances, training_points
+from mnemoscope.studies.rows import frame, rows
+from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
+from mnemoscope.sweeps import Result, grid
+from mnemoscope.sweeps.trial import Array
 
-CHECK_EVERY = 10_000
-"""Epochs between two looks at the samples."""
-
+CHECKPOINT_EVERY = 10_000
+"""Epochs, of one step each."""
 LATENTS = 1000
-FREQUENCIES = 4
-"""Each gives a sine and a cosine: 8 features of time."""
 TOLERANCES = {"within_0_05": 0.05, "within_0_5": 0.5}
-
-LEARNING_RATE = 1e-3
-EMA_DECAY, EMA_EVERY, EMA_START = 0.9999, 10, 100
 SOLVER_TOLERANCE = 1e-4
-_BLOCK = 500
 
-PROCESS = VariancePreserving(t_min=1e-4, t_max=1.0, beta_min=0.001, beta_max=3.0)
+PUBLISHED_NEAR = (0.04, 0.08, 0.17, 0.267, 0.361, 0.426, 0.489, 0.539, 0.576, 0.617)
+"""Within 0.05 of a point after 10,000, 20,000, …, 100,000 epochs."""
+PUBLISHED_WIDE = (0.957, *8 * (math.nan,), 0.999)
+"""Within 0.5 of a point."""
+
+PLAIN = {"singular": False, "penalty": 0.0, "width": 256}
 
 
-@dataclass(frozen=True)
-class Networks:
-    """Several runs of one architecture, the runs along the first axis of every tensor.
+class Network(Experiment, frozen=True):
+    """Shares of 1000 samples near a training point, after every 10,000 epochs.
 
     Attributes:
-        parameters: weight, bias, weight, bias, … of the four layers.
-        frequencies: of the features of time, shape ``(runs, 1, 4)``.
-        singular: whether the output is σ s (True) or s.
+        singular: whether the factor 1/σ of the exact score is built in.
+        penalty: c, of Tikhonov training.
+        width: of the three hidden layers.
+        steps: of training, one an epoch.
+        seed: of every draw.
     """
 
-    parameters: list[Tensor]
-    frequencies: Tensor
-    singular: bool
+    batch_size = 3
+    batch_fields = ("seed",)
+
+    singular: bool = False
+    penalty: float = Field(default=0.0, ge=0)
+    width: int = Field(default=256, gt=0)
+    steps: int = Field(gt=0)
+    seed: int = Field(ge=0)
+
+    def run(self) -> Result:
+        return self.run_batch([self])[0]
 
     @classmethod
-    def draw(cls, generators: Sequence[torch.Generator], width: int, *, singular: bool) -> "Networks":
-        """Initial weights, uniform as in ``torch.nn.Linear``, from one generator for each run."""
-        frequencies = torch.stack([torch.randn(1, FREQUENCIES, generator=g) for g in generators])
-        parameters = []
-        for n_in, n_out in pairwise([2 + 2 * FREQUENCIES, width, width, width, 2]):
-            for rows in (n_in, 1):
-                uniform = torch.stack([torch.rand(rows, n_out, generator=g) for g in generators])
-                parameters.append(((2 * uniform - 1) / math.sqrt(n_in)).requires_grad_())
-        return cls(parameters, frequencies, singular)
+    def run_batch(cls, trials: Sequence["Network"]) -> Sequence[Result]:
+        first = trials[0]
+        generators = [torch.Generator().manual_seed(trial.seed) for trial in trials]
+        networks = FourierNetworks.draw(generators, first.width, singular=first.singular)
+        data = torch.from_numpy(training_points()).float()
+        latents = [torch.randn(LATENTS, 2, generator=g, dtype=torch.float64).float() for g in generators]
+        shares: list[list[dict[str, float]]] = [[] for _ in trials]
+        for average in train(
+            networks, data, generators, steps=first.steps, penalty=first.penalty, every=CHECKPOINT_EVERY
+        ):
+            for run, found in enumerate(shares):
+                found.append(_shares(average.run(run), latents[run]))
+        epoch = ("epoch", np.arange(CHECKPOINT_EVERY, first.steps + 1, CHECKPOINT_EVERY))
+        return [
+            {"epoch": epoch} | {name: ("epoch", [share[name] for share in found]) for name in TOLERANCES}
+            for found in shares
+        ]
 
-    def copy(self) -> "Networks":
-        """The same weights in memory of their own, without a gradient."""
-        return replace(self, parameters=[p.detach().clone() for p in self.parameters])
+    @classmethod
+    def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["Network"]:
+        quick = preset == "quick"
+        long, short = (20_000, 20_000) if quick else (100_000, 50_000)
+        return [
+            *grid(cls, steps=long, seed=seeds(3)),
+            *grid(cls, singular=True, steps=short, seed=seeds(1 if quick else 3)),
+            *grid(cls, width=[64] if quick else [64, 128], steps=short, seed=seeds(1)),
+            *grid(cls, penalty=[1e-2] if quick else [1e-3, 1e-2], steps=short, seed=seeds(1)),
+        ]
 
-    def run(self, index: int) -> "Networks":
-        """One run alone."""
-        kept = slice(index, index + 1)
-        return replace(self, parameters=[p[kept] for p in self.parameters], frequencies=self.frequencies[kept])
+    @classmethod
+    def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
+        yield _early_stopping(results, "0.05", "within_0_05", PUBLISHED_NEAR)
+        yield _early_stopping(results, "0.5", "within_0_5", PUBLISHED_WIDE)
+        epochs, plain = along_training(results, "within_0_05", **PLAIN)
+        _, singular = along_training(results, "within_0_05", singular=True)
+        common = min(plain.shape[1], singular.shape[1])
+        ahead = (singular[:, :common].mean(axis=0) - plain[:, :common].mean(axis=0)).min()
+        yield Claim(
+            "singular-faster",
+            "With the factor 1/σ built in, the network memorizes faster (least lead of its share within 0.05, at any of"
+            f" {common} checkpoints).",
+            PAPER,
+            float(ahead),
+            (0.0, None),
+        )
+        last = epochs[common - 1]
 
-    def scaled_score(self, x: Tensor, t: Tensor, sigma: Tensor) -> Tensor:
-        """σ s at x of shape ``(runs, batch, 2)``, with t and σ of shape ``(runs, batch, 1)``."""
-        phase = 2 * math.pi * t * self.frequencies
-        hidden = torch.cat([x, phase.sin(), phase.cos()], dim=2)
-        *inner, (weight, bias) = zip(self.parameters[::2], self.parameters[1::2], strict=True)
-        for inner_weight, inner_bias in inner:
-            hidden = torch.baddbmm(inner_bias, hidden, inner_weight).relu()
-        out = torch.baddbmm(bias, hidden, weight)
-        return out if self.singular else sigma * out
+        def at_last(**changes: Any) -> float:
+            epochs_there, found = along_training(results, "within_0_05", **(PLAIN | changes))
+            return float(found[:, epochs_there == last].mean())
 
-    def score(self, x: Tensor, t: Time) -> Tensor:
-        """The score of a single run."""
-        times, sigma = (as_time(v).to(x).expand(1, len(x)).unsqueeze(2) for v in (t, PROCESS.sigma(t)))
-        return (self.scaled_score(x[None], times, sigma) / sigma)[0]
+        text = f"of samples within 0.05 of a point after {last:,.0f} epochs"
+        trained = frame(results, singular=False)
+        penalties, widths = (np.unique(trained[name]) for name in ("penalty", "width"))
+        falls = -np.diff([at_last(penalty=c) for c in penalties])
+        yield Claim(
+            "tikhonov-training",
+            f"Tikhonov training: the larger c, the smaller the share {text} (smallest fall, c = 0 to"
+            f" {penalties[-1]:g}).",
+            PAPER,
+            float(falls.min()),
+            (0.0, None),
+        )
+        rises = np.diff([at_last(width=width) for width in widths])
+        listed = ", ".join(f"{width:g}" for width in widths)
+        yield Claim(
+            "width",
+            f"Larger networks memorize sooner: the share {text} grows with the width ({listed}; smallest rise).",
+            PAPER,
+            float(rises.min()),
+            (0.0, None),
+        )
 
-
-class _RunScore(Score):
-    """The same as a ``Score``, so that the solver's times reach σ in double precision."""
-
-    def __init__(self, networks: Networks) -> None:
-        self.networks, self.process, self.event_shape = networks, PROCESS, (2,)
-
-    def __call__(self, x: Tensor, t: Time) -> Tensor:
-        return self.networks.score(x, t)
-
-
-def train_and_sample(trials: Sequence[Experiment]) -> list[Result]:
-    """Train one network for each trial (they differ in their seeds only) and sample at every look."""
-    first = trials[0]
-    generators = [torch.Generator().manual_seed(trial.seed) for trial in trials]
-    networks = Networks.draw(generators, first.width, singular=first.score == "singular-network")
-    average = networks.copy()
-    optimizer = torch.optim.Adam(networks.parameters, lr=LEARNING_RATE, fused=True)
-    data = torch.from_numpy(training_points("points")).float()
-    latents = [torch.randn(LATENTS, 2, generator=g, dtype=torch.float64).float() for g in generators]
-    looks: list[list[dict[str, float]]] = [[] for _ in trials]
-
-    for step in range(first.steps):
-        if step % _BLOCK == 0:
-            draws = iter(_draws(generators, data))
-        x, t, sigma, noise = next(draws)
-        scaled = networks.scaled_score(x, t, sigma)
-        # The sum over the runs: each has a gradient of its own. A mean over points and coordinates within each.
-        loss = (scaled + noise).square().mean(dim=(1, 2))
-        if first.strength:
-            loss = loss + first.strength * (scaled / sigma).square().mean(dim=(1, 2))
-        optimizer.zero_grad()
-        loss.sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        _update_average(average, networks, step + 1)
-        if (step + 1) % CHECK_EVERY == 0:
-            for run, (found, z) in enumerate(zip(looks, latents, strict=True)):
-                found.append(_look(average.run(run), z))
-    epochs = np.arange(CHECK_EVERY, first.steps + 1, CHECK_EVERY)
-    return [
-        {"epoch": ("epoch", epochs)} | {name: ("epoch", [look[name] for look in found]) for name in TOLERANCES}
-        for found in looks
-    ]
-
-
-def _draws(generators: Sequence[torch.Generator], data: Tensor) -> list[tuple[Tensor, ...]]:
-    """x_t, t, σ and the noise of ``_BLOCK`` steps."""
-    n = len(data)
-    t = torch.stack([torch.rand(_BLOCK, n, 1, generator=g) for g in generators], dim=1)
-    noise = torch.stack([torch.randn(_BLOCK, n, 2, generator=g) for g in generators], dim=1)
-    alpha, sigma = PROCESS.alpha(t), PROCESS.sigma(t)
-    return list(zip(alpha * data + sigma * noise, t, sigma, noise, strict=True))
+    @classmethod
+    def plots(cls, results: xr.Dataset) -> Iterator[Plot]:
+        yield Plot(
+            "early-stopping",
+            "Share of a trained network's samples within 0.05 of a training point, along the training; shades are the"
+            " range over seeds. Left: the published curve, the plain network and the one with 1/σ built in. Middle:"
+            " Tikhonov training. Right: widths.",
+            partial(_draw, results),
+        )
 
 
-def _update_average(average: Networks, networks: Networks, step: int) -> None:
-    if step % EMA_EVERY:
-        return
-    decay = 0.0 if step <= EMA_START else min(EMA_DECAY, 1 - (step - EMA_START) ** (-2 / 3))
-    torch._foreach_lerp_(average.parameters, [p.detach() for p in networks.parameters], 1 - decay)
+def along_training(results: xr.Dataset, name: str, **where: Any) -> tuple[Array, Array]:
+    """Epochs, and one row of ``name`` at these epochs for each seed; the selected trials are equally long."""
+    found = rows(results, **where)
+    found = found.isel(epoch=found.epoch.values <= found.steps.values.max(initial=0))
+    return found.epoch.values, found[name].values
 
 
-def _look(network: Networks, latents: Tensor) -> dict[str, float]:
+def _shares(network: FourierNetworks, latents: Tensor) -> dict[str, float]:
     """The shares of samples within each tolerance of a training point."""
-    unused = torch.Generator()
-    initial = PROCESS.sigma(PROCESS.t_max).float() * latents
     x = sample(
-        _RunScore(network),
+        network.score,
         PROCESS,
         len(latents),
-        generator=unused,
+        generator=torch.Generator(),  # the flow draws nothing
         solver="adaptive",
         tolerance=SOLVER_TOLERANCE,
         denoise=False,
-        initial=initial,
+        initial=PROCESS.sigma(PROCESS.t_max).float() * latents,
+        event_shape=(2,),
     )
-    nearest = distances(x, "points")
+    nearest = distances(x)
     return {name: float((nearest < tolerance).double().mean()) for name, tolerance in TOLERANCES.items()}
+
+
+def _early_stopping(results: xr.Dataset, text: str, name: str, published_shares: tuple[float, ...]) -> Claim:
+    """The published curve, of a single run, against the runs here."""
+    epochs, found = along_training(results, name, **PLAIN)
+    published = np.array(published_shares)[: len(epochs)]
+    n = len(found)
+    # One more run of the same kind lies this many spreads from the mean of n, in law as Student's t. The floor is
+    # what 1000 samples leave undetermined.
+    floor = np.sqrt(np.clip(published * (1 - published), 1e-3, None) / 1000)
+    spread = np.maximum(found.std(axis=0, ddof=1), floor) * math.sqrt(1 + 1 / n)
+    scores = abs(found.mean(axis=0) - published) / spread
+    known = ~np.isnan(published)
+    limit = float(stats.t.ppf(0.975, n - 1))
+    statement = (
+        f"Early stopping, {epochs[known].max():,.0f} epochs at most: the published share within"
+        f" {text} of a point is one more run of the same kind (largest distance from the mean of {n} seeds, in"
+        f" spreads of such a run; 95 % are below {limit:.2f})."
+    )
+    return Claim(f"early-stopping-{text}", statement, FIGURES, float(scores[known].max()), (None, limit))
+
+
+def _draw(results: xr.Dataset, figure: Figure) -> None:
+    figure.set_size_inches(11.0, 3.8)
+    left, middle, right = figure.subplots(1, 3, sharey=True)
+    trained = frame(results)
+    longest = int(trained.steps.max()) // CHECKPOINT_EVERY
+    left.plot(10 * np.arange(1, longest + 1), PUBLISHED_NEAR[:longest], "x", color="C1", markersize=7)
+    left.lines[-1].set_label("published, plain")
+    for axes, label in ((left, "plain"), (middle, "c = 0"), (right, "width 256")):
+        _curve(axes, results, label, "C0", **PLAIN)
+    _curve(left, results, "1/σ built in", "C2", **(PLAIN | {"singular": True}))
+    for k, c in enumerate(np.unique(trained.penalty[trained.penalty > 0])):
+        _curve(middle, results, f"c = {c:g}", f"C{k + 1}", **(PLAIN | {"penalty": c}))
+    for k, width in enumerate(np.unique(trained.width[trained.width != PLAIN["width"]])):
+        _curve(right, results, f"width {width:g}", f"C{k + 1}", **(PLAIN | {"width": width}))
+    for axes in (left, middle, right):
+        axes.set_xlabel("thousand epochs")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
+    left.set_ylabel("share within 0.05 of a training point")
+
+
+def _curve(axes: Axes, results: xr.Dataset, label: str, colour: str, **where: Any) -> None:
+    """Mean over seeds, with their range as a shade, if there are any."""
+    epochs, found = along_training(results, "within_0_05", **where)
+    if not len(found):
+        return
+    axes.plot(epochs / 1000, found.mean(axis=0), color=colour, marker="o", markersize=3, label=label)
+    axes.fill_between(epochs / 1000, found.min(axis=0), found.max(axis=0), color=colour, alpha=0.2, linewidth=0)
