@@ -15,7 +15,7 @@ from scipy import stats
 from torch import Tensor
 
 from mnemoscope.sampling import sample
-from mnemoscope.studies.regularization.fourier_networks import PROCESS, FourierNetworks, train
+from mnemoscope.studies.regularization.fourier_networks import PROCESS, FourierNetworks, RunScore, train
 from mnemoscope.studies.regularization.plane import FIGURES, PAPER, distances, training_points
 from mnemoscope.studies.rows import frame, rows
 from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
@@ -154,7 +154,7 @@ def along_training(results: xr.Dataset, name: str, **where: Any) -> tuple[Array,
 def _shares(network: FourierNetworks, latents: Tensor) -> dict[str, float]:
     """The shares of samples within each tolerance of a training point."""
     x = sample(
-        network.score,
+        RunScore(network),
         PROCESS,
         len(latents),
         generator=torch.Generator(),  # the flow draws nothing
@@ -162,7 +162,6 @@ def _shares(network: FourierNetworks, latents: Tensor) -> dict[str, float]:
         tolerance=SOLVER_TOLERANCE,
         denoise=False,
         initial=PROCESS.sigma(PROCESS.t_max).float() * latents,
-        event_shape=(2,),
     )
     nearest = distances(x)
     return {name: float((nearest < tolerance).double().mean()) for name, tolerance in TOLERANCES.items()}
