@@ -32,6 +32,7 @@ from mnemoscope.studies.regularization import (
 )
 from mnemoscope.studies.regularization.closed_forms import closed_form
 from mnemoscope.studies.study import Experiment
+from mnemoscope.sweeps.trial import check_result
 from mnemoscope.theory import copy_share
 from tests.tolerances import EXACT, FLOAT32
 
@@ -55,7 +56,10 @@ def small(monkeypatch: pytest.MonkeyPatch, no_installed_images: None) -> None:
 
 
 def outcome(kind: type[Experiment], **fields: Any) -> dict[str, Any]:
-    return dict(kind(**{"seed": 0} | fields).run())
+    trial = kind(**{"seed": 0} | fields)
+    result = trial.run()
+    check_result(trial, result)
+    return dict(result)
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def test_figures_of_all_trials(experiment: type[Experiment]) -> None:
 
 
 @pytest.mark.parametrize("experiment", FIGURES)
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_figures_of_any_trials_that_are_finished(experiment: type[Experiment], data: st.DataObject) -> None:
     planned = experiment.plan("quick", range)

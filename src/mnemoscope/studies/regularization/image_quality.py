@@ -76,7 +76,7 @@ def _denoising_loss(score: Score, x0: Tensor, level: float, generator: torch.Gen
 def along_checkpoints(measured: Mapping[int, Measured]) -> Result:
     """The result of a trial: what was measured after so many steps of training, 0 for a closed form."""
     found = measured.values()
-    dims = {name: ("checkpoint", "noise_level")[: np.ndim(value)] for name, value in next(iter(found)).items()}
+    dims = {name: ("checkpoint", "noise_level")[: 1 + np.ndim(value)] for name, value in next(iter(found)).items()}
     return {
         "checkpoint": ("checkpoint", np.array(list(measured))),
         "noise_level": ("noise_level", np.array(NOISE_LEVELS)),

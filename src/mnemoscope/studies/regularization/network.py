@@ -66,16 +66,12 @@ class Network(Experiment, frozen=True):
         networks = FourierNetworks.draw(generators, first.width, singular=first.singular)
         data = torch.from_numpy(training_points()).float()
         latents = [torch.randn(LATENTS, 2, generator=g, dtype=torch.float64).float() for g in generators]
-        shares: list[list[dict[str, float]]] = [[] for _ in trials]
-        for average in train(
-            networks, data, generators, steps=first.steps, penalty=first.penalty, every=CHECKPOINT_EVERY
-        ):
-            for run, found in enumerate(shares):
-                found.append(_shares(average.run(run), latents[run]))
+        averages = train(networks, data, generators, steps=first.steps, penalty=first.penalty, every=CHECKPOINT_EVERY)
+        shares = [[_shares(average.run(k), latents[k]) for k in range(len(trials))] for average in averages]
         epoch = ("epoch", np.arange(CHECKPOINT_EVERY, first.steps + 1, CHECKPOINT_EVERY))
         return [
-            {"epoch": epoch} | {name: ("epoch", [share[name] for share in found]) for name in TOLERANCES}
-            for found in shares
+            {"epoch": epoch} | {name: ("epoch", [at[k][name] for at in shares]) for name in TOLERANCES}
+            for k in range(len(trials))
         ]
 
     @classmethod
