@@ -138,12 +138,12 @@ def test_the_threshold_of_empirical_bayes_is_in_units_of_a_typical_density() -> 
     train, process = np.eye(6), plane.PROCESSES["variance-exploding"]
     score = closed_form("empirical-bayes", 2.0, train, process, 0)
     x = torch.randn(5, 6, generator=generators(0)[0], dtype=torch.float64)
-    expected = EmpiricalBayesScore(train, process, 2 * math.exp(-3))(x, 0.5)
-    torch.testing.assert_close(score(x, 0.5), expected, rtol=EXACT, atol=EXACT)
-    unlike = EmpiricalBayesScore(train, process, 2.0)(x, 0.1)
+    expected = EmpiricalBayesScore(train, process, 2 * math.exp(-3))(x, 0.2)
+    torch.testing.assert_close(score(x, 0.2), expected, rtol=EXACT, atol=EXACT)
+    unlike = EmpiricalBayesScore(train, process, 2.0)(x, 0.2)
     assert (expected.norm(dim=1) > 1.5 * unlike.norm(dim=1)).all()
-    planar = closed_form("empirical-bayes", 2.0, train[:, :2], process, 0)(x[:, :2], 0.5)
-    torch.testing.assert_close(planar, EmpiricalBayesScore(train[:, :2], process, 2.0)(x[:, :2], 0.5))
+    planar = closed_form("empirical-bayes", 2.0, train[:, :2], process, 0)(x[:, :2], 0.2)
+    torch.testing.assert_close(planar, EmpiricalBayesScore(train[:, :2], process, 2.0)(x[:, :2], 0.2))
 
 
 # -- the trained network -----------------------------------------------------------------------------------------------

@@ -290,6 +290,13 @@ def test_figures_of_all_trials(experiment: type[Experiment]) -> None:
 
 
 @pytest.mark.parametrize("experiment", FIGURES)
+def test_figures_of_a_single_trial(experiment: type[Experiment]) -> None:
+    planned = experiment.plan("quick", range)
+    for trial in {getattr(trial, "score", trial.key): trial for trial in planned}.values():
+        assert drawn(experiment, made_up(planned, [trial])) == FIGURES[experiment]
+
+
+@pytest.mark.parametrize("experiment", FIGURES)
 @settings(max_examples=5)
 @given(data=st.data())
 def test_figures_of_any_trials_that_are_finished(experiment: type[Experiment], data: st.DataObject) -> None:
