@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.stats import chi2
-from tests.tolerances import EXACT
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory import copy_share
+from tests.tolerances import EXACT
 
 positive = st.floats(1e-6, 1e3)
 
