@@ -10,8 +10,8 @@ COPIES = ("copies", "null", "excess_low", "excess_high")
 
 
 def copies(samples: Tensor, train: Dataset, holdout: Dataset, seed: int) -> dict[str, float]:
-    """``copy_shares`` of what ``audited`` finds."""
-    return copy_shares(audited(samples, train, holdout, seed))
+    """``shares`` of what ``audited`` finds."""
+    return shares(audited(samples, train, holdout, seed))
 
 
 def audited(samples: Tensor, train: Dataset, holdout: Dataset, seed: int) -> MeasureResult:
@@ -33,6 +33,6 @@ def generated(samples: Tensor, train: Dataset) -> Dataset:
     return Dataset(values, "samples", train.value_range)
 
 
-def copy_shares(found: MeasureResult) -> dict[str, float]:
+def shares(found: MeasureResult) -> dict[str, float]:
     """Share of copies, that of the null, and the ends of the 95 % interval of the excess."""
     return dict(zip(COPIES, (found.rate.fraction, found.null.fraction, *found.excess_interval), strict=True))

@@ -20,7 +20,7 @@ from mnemoscope.data import Dataset, load_digits
 from mnemoscope.monitoring import MemorizationMonitor
 from mnemoscope.networks import NetworkScore, ResidualNetwork
 from mnemoscope.processes import OrnsteinUhlenbeck
-from mnemoscope.studies.copies import COPIES, copy_shares
+from mnemoscope.studies.copies import COPIES, shares
 from mnemoscope.studies.deep_limits.regression import NEW
 from mnemoscope.studies.rows import rows
 from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
@@ -74,7 +74,7 @@ class Scores(Experiment, frozen=True):
         def watch(score: NetworkScore, step: int) -> None:
             with torch.no_grad():
                 loss = float(denoising_loss(score.network, process, *draws, spec.weighting))
-            found.append({"loss": loss, **copy_shares(monitor.update(score, step).result)})
+            found.append({"loss": loss, **shares(monitor.update(score, step).result)})
 
         fit(network, train, process, spec, watch=watch, watch_every=max(self.steps // CHECKPOINTS, 1))
         along = {name: ("checkpoint", [one[name] for one in found[:CHECKPOINTS]]) for name in ("loss", *COPIES)}
