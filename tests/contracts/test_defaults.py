@@ -133,7 +133,9 @@ def random_feature_models() -> list[Tensor]:
         found = [flow.readout(3.0), flow.losses(torch.tensor([1.0, 2.0], device="cpu").double(), moments)]
     options = {"noise_draws": 2, "learning_rate": 0.1, "steps": 2, "batch_size": 4, "generator": g()}
     found.append(random_features.stochastic_gradient_descent(score, X, **options))
-    return [*found, random_features.RandomFeatureGrid(grid)(X, 0.4).detach()]
+    spec = random_features.RandomFeatureSpec(n_features=6, noise_draws=2, n_times=3)
+    fitted = random_features.fit_random_features(X, PROCESS, spec)
+    return [*found, *(model(X, 0.4).detach() for model in (random_features.RandomFeatureGrid(grid), fitted))]
 
 
 def mean_fields() -> list[Tensor]:

@@ -100,8 +100,9 @@ def build_random_features(
     One first layer for all noise levels would be less to store, but the errors of one level then do not average out
     along a sampler's path: on digits the samples are visibly worse.
     """
-    ends = process.ratio(torch.tensor([process.t_min, process.t_max], dtype=torch.float64)).log()
-    ratios = torch.lerp(ends[0], ends[1], torch.linspace(0, 1, spec.n_times, dtype=torch.float64)).exp() / scale
+    ends = process.ratio(torch.tensor([process.t_min, process.t_max], dtype=torch.float64, device="cpu")).log()
+    shares = torch.linspace(0, 1, spec.n_times, dtype=torch.float64, device="cpu")
+    ratios = torch.lerp(ends[0], ends[1], shares).exp() / scale
     learned = OrnsteinUhlenbeck()
     scores = [
         RandomFeatureScore(event_shape, spec.n_features, learned, time, activation=spec.activation, generator=generator)

@@ -156,7 +156,7 @@ def _load_random_features(path: Path, description: dict[str, Any]) -> RandomFeat
     spec = RandomFeatureSpec(**network["options"], **description["training"])
     event_shape, scale = tuple(network["event_shape"]), description["data"]["scale"]
     generator = torch.Generator().manual_seed(spec.seed)  # what it draws gives way to what was stored
-    mean = torch.zeros(event_shape, dtype=torch.float64)
+    mean = torch.zeros(event_shape, dtype=torch.float64, device="cpu")
     score = build_random_features(event_shape, process, spec, generator, mean=mean, scale=scale)
     load_weights(score, path / "weights.safetensors")
     return score
