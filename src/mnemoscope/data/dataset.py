@@ -25,6 +25,7 @@ class Dataset:
         value_range: the values that black and white (or the extremes) stand for, in the array's own units. Left
             out, it is (0, 255) for 8-bit data, (0, 1) for booleans, and the observed extremes otherwise.
         names: of the items, one each: their files within the folder they came from. None where they have none.
+        notes: what was done to the items when they were read, for reports to repeat; parts of a set keep them.
 
     Raises:
         InputError: no items, items without a value, a dtype that is not real, NaN or Inf (with the item's index),
@@ -35,6 +36,7 @@ class Dataset:
     name: str = "data"
     value_range: tuple[float, float] = _FROM_DATA
     names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         array = self.array
@@ -84,7 +86,7 @@ class Dataset:
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
         """The items at ``indices`` (or where a mask is true), in that order, with their names and the value range."""
         names = None if self.names is None else tuple(self.names[i] for i in np.arange(self.n_samples)[indices])
-        return Dataset(self.array[indices], name or self.name, self.value_range, names)
+        return Dataset(self.array[indices], name or self.name, self.value_range, names, self.notes)
 
     def name_of(self, index: int) -> str | None:
         """The name of an item, None where items have none."""

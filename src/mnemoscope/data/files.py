@@ -47,10 +47,11 @@ def load(source: str | Path, *, progress: bool = False) -> Dataset:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder, and not a bundled data set ('digits')")
     try:
-        array, names = _load_folder(path, progress) if path.is_dir() else (_load_file(path, key), None)
+        if path.is_dir():
+            return _load_folder(path, str(source), progress)
+        return Dataset(_load_file(path, key), str(source))
     except PermissionError:
         raise InputError(f"{path}: permission denied") from None
-    return Dataset(array, str(source), names=names)
 
 
 def check_savable(path: str | Path) -> None:
@@ -185,13 +186,14 @@ def _read_idx_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype[A
     return struct.unpack(f">{n_axes}I", sizes), np.dtype(_IDX_TYPES[magic[2]]), 4 + 4 * n_axes
 
 
-def _load_folder(folder: Path, progress: bool) -> tuple[Array, tuple[str, ...] | None]:
+def _load_folder(folder: Path, name: str, progress: bool) -> Dataset:
     idx = sorted(p for p in folder.iterdir() if p.is_file() and is_idx_name(p.name.removesuffix(".gz")))
     if not idx:
-        return load_image_folder(folder, progress=progress)
-    images = [p for p in idx if "label" not in p.name]
-    train = [p for p in images if "train" in p.name] or images
+        images, names, notes = load_image_folder(folder, progress=progress)
+        return Dataset(images, name, names=names, notes=notes)
+    unlabelled = [p for p in idx if "label" not in p.name]
+    train = [p for p in unlabelled if "train" in p.name] or unlabelled
     if len(train) != 1:
-        names = ", ".join(p.name for p in idx)
-        raise InputError(f"{folder}: cannot tell which IDX file holds the training images; name one of {names}")
-    return load_idx(train[0]), None
+        files = ", ".join(p.name for p in idx)
+        raise InputError(f"{folder}: cannot tell which IDX file holds the training images; name one of {files}")
+    return Dataset(load_idx(train[0]), name)

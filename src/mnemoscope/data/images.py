@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnemoscope.data.arrays import Array
 from mnemoscope.errors import InputError
@@ -14,6 +14,8 @@ from mnemoscope.progress import track
 ImageLayout: TypeAlias = Literal["HW", "CHW", "HWC"]
 
 _CHANNELS = (1, 3)
+_ORIENTATION = 0x0112
+"""The EXIF tag of how a camera was held; 1 is upright."""
 
 
 def image_layout(event_shape: tuple[int, ...]) -> ImageLayout | None:
@@ -27,26 +29,34 @@ def image_layout(event_shape: tuple[int, ...]) -> ImageLayout | None:
     return None
 
 
-def load_image_folder(folder: Path, *, progress: bool = False) -> tuple[Array, tuple[str, ...]]:
-    """All images of a folder and its sub-folders in the order of their paths, and these paths within the folder.
+def load_image_folder(folder: Path, *, progress: bool = False) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+    """All images of a folder and its sub-folders in the order of their paths, these paths within the folder, and notes.
 
-    Grey images give ``(n, height, width)``, all others ``(n, height, width, 3)``. Hidden files are passed over.
+    Grey images give ``(n, height, width)``, all others ``(n, height, width, 3)``. Images are turned as their EXIF
+    orientation says, and what is transparent is laid on white, as viewers show it; the notes count both. Hidden files
+    are passed over.
 
     Raises:
         InputError: a file that is not an image or is cut short, an image whose size or kind differs from the
-            first, or no image at all; the file is named.
+            first, transparency in an image of more than 8 bits, or no image at all; the file is named.
     """
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     if not paths:
         raise InputError(f"{folder}: holds no images")
-    first = _read_image(paths[0])
+    first = _read_image(paths[0])[0]
     images = np.empty((len(paths), *first.shape), first.dtype)
+    counts = np.zeros(2, dtype=int)
     for index, path in enumerate(track(paths, "reading images", enabled=progress)):
-        image = _read_image(path)
+        image, *done = _read_image(path)
         if (image.shape, image.dtype) != (first.shape, first.dtype):
             raise InputError(f"{path}: is {_describe(image)}, but {paths[0].name} is {_describe(first)}")
         images[index] = image
-    return images, tuple(_readable(path.relative_to(folder)) for path in paths)
+        counts += done
+    what = ("turned as their EXIF orientation says", "laid on white where they are transparent")
+    notes = tuple(
+        f"{count} of {len(paths)} images were {done}" for count, done in zip(counts, what, strict=True) if count
+    )
+    return images, tuple(_readable(path.relative_to(folder)) for path in paths), notes
 
 
 def _readable(path: Path) -> str:
@@ -54,12 +64,24 @@ def _readable(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
 
 
-def _read_image(path: Path) -> Array:
+def _read_image(path: Path) -> tuple[Array, bool, bool]:
+    """The pixels, whether they were turned, and whether something transparent was laid on white."""
     try:
         with Image.open(path) as image:
-            deep = image.mode.startswith(("I", "F"))
-            grey = image.mode in ("1", "L")
-            return np.asarray(image if deep else image.convert("L" if grey else "RGB"))
+            turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+            upright = ImageOps.exif_transpose(image)
+            see_through = upright.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in upright.info
+            if upright.mode.startswith(("I", "F")):
+                if see_through:
+                    raise ValueError("transparency in an image of more than 8 bits")
+                return np.asarray(upright), turned, False
+            grey = "L" if upright.mode in ("1", "L", "LA", "La") else "RGB"
+            if not see_through:
+                return np.asarray(upright.convert(grey)), turned, False
+            layers = upright.convert("RGBA")
+            white = Image.new("RGBA", layers.size, "white")
+            shown = Image.alpha_composite(white, layers).convert(grey)
+            return np.asarray(shown), turned, bool((np.asarray(layers)[..., 3] < 255).any())
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
         raise InputError(f"{path}: cannot be read as an image ({reason})") from None
