@@ -2,17 +2,27 @@
 
 from mnemoscope.auditing.audit import audit
 from mnemoscope.auditing.discrepancy import mmd_squared
+from mnemoscope.auditing.identical import Duplicates, Identical
 from mnemoscope.auditing.intervals import Rate, clopper_pearson, difference_interval
-from mnemoscope.auditing.measures import MEASURES, AbsoluteDistance, DistanceRatio, Measure, make_measure
+from mnemoscope.auditing.measures import (
+    MEASURES,
+    AbsoluteDistance,
+    DistanceRatio,
+    Measure,
+    MeasureResult,
+    make_measure,
+)
 from mnemoscope.auditing.report import Report
-from mnemoscope.auditing.result import AuditResult, Flagged, MeasureResult
+from mnemoscope.auditing.result import AuditResult, Flagged
 
 __all__ = [
     "MEASURES",
     "AbsoluteDistance",
     "AuditResult",
     "DistanceRatio",
+    "Duplicates",
     "Flagged",
+    "Identical",
     "Measure",
     "MeasureResult",
     "Rate",

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from mnemoscope._version import __version__
-from mnemoscope.auditing.checks import comparable, exact_duplicates
+from mnemoscope.auditing.checks import comparable, unlike
 from mnemoscope.auditing.dimension import intrinsic_dimension
+from mnemoscope.auditing.identical import Duplicates, Identical, check_disjoint, exact_duplicates
 from mnemoscope.auditing.intervals import Rate, samples_needed
-from mnemoscope.auditing.measures import MEASURES, Geometry, Measure, make_measure
+from mnemoscope.auditing.measures import MEASURES, Geometry, Measure, MeasureResult, make_measure
 from mnemoscope.auditing.nearest import Nearest, TrainingIndex
 from mnemoscope.auditing.report import Report
-from mnemoscope.auditing.result import Duplicates, MeasureResult
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import Array, ArrayLike
 from mnemoscope.errors import InputError
@@ -44,21 +44,22 @@ def audit(
         generated: shape ``(n, *event)``, on the scale of ``train``.
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
-        measures: names or ``Measure`` objects; the first decides the verdict.
+        measures: names or ``Measure`` objects; the first decides the verdict, with the identical samples.
         resolution: the smallest rate that the audit must be able to tell from zero.
         seed: chooses the training items of the leave-one-out null and of the dimension estimate.
         progress: show bars.
 
     Raises:
         InputError: empty sets, NaN or Inf, event shapes or value ranges that differ, an unknown measure, fewer than
-            two distinct training items, or too few samples for ``resolution`` (the message says how many are needed).
+            two distinct training items, too few samples for ``resolution`` (the message says how many are needed), or
+            a held-out set that shares items with ``train`` which repeats in the data do not explain.
     """
     generated, train = as_dataset(generated, "generated"), as_dataset(train, "train")
     chosen = _choose(measures)
     if not 0 < resolution < 1:
         raise InputError(f"resolution must lie in (0, 1), got {resolution}")
     samples = comparable(generated, train, "the generated set")
-    duplicates = Duplicates.find(exact_duplicates(train.array))
+    duplicates = Duplicates(exact_duplicates(train.array))
     n_distinct = train.n_samples - duplicates.redundant
     if n_distinct < 2:
         raise InputError(f"{train.name}: needs at least 2 distinct training items, has {n_distinct}")
@@ -66,7 +67,6 @@ def audit(
 
     rng = np.random.default_rng(seed)
     index = TrainingIndex(train.array, duplicates.mask, progress)
-    found = index.nearest(samples)
     if holdout is None:
         if n_distinct < 3:
             raise InputError(f"{train.name}: a null without held-out data needs at least 3 distinct training items")
@@ -78,7 +78,11 @@ def audit(
         held_out = comparable(holdout, train, "the held-out set")
         _need(holdout.n_samples, resolution, holdout.name, "held-out items")
         null, null_source = index.nearest(held_out), "held-out set"
+        check_disjoint(holdout, train, null, duplicates)
 
+    found = index.nearest(samples)
+    same = found.distances[:, 0] == 0
+    in_order = samples.shape == train.array.shape and bool((same & (found.indices == duplicates.first)).all())
     geometry = Geometry(train.dim, train.value_range[1] - train.value_range[0])
     results = [_apply(measure, geometry, found, null, null_source) for measure in chosen]
     return Report(
@@ -89,6 +93,8 @@ def audit(
         null_nearest=null,
         results=tuple(results),
         duplicates=duplicates,
+        identical=Identical.find(found, null, held_out=holdout is not None, repeats=duplicates.items > 0),
+        unlike=unlike(generated, train, in_order),
         intrinsic_dimension=_dimension(index, rng),
         provenance={"version": __version__, "seed": seed, "resolution": resolution},
     )

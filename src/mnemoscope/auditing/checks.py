@@ -1,7 +1,5 @@
 """What must hold before two sets are compared."""
 
-import hashlib
-
 import numpy as np
 
 from mnemoscope.data import Dataset
@@ -81,8 +79,26 @@ def _typical_range(array: Array) -> tuple[float, float]:
     return float(np.median(low)), float(np.median(high))
 
 
-def exact_duplicates(array: Array) -> Array:
-    """For each item the index of its first identical item, by a 128-bit digest of its bytes; shape ``(n_samples,)``."""
-    first: dict[bytes, int] = {}
-    digests = (hashlib.blake2b(np.ascontiguousarray(item).data, digest_size=16).digest() for item in array)
-    return np.array([first.setdefault(digest, index) for index, digest in enumerate(digests)])
+def unlike(generated: Dataset, train: Dataset, copies_in_order: bool) -> tuple[str, ...]:
+    """In what way the samples cannot be draws from the data, whatever they are near to.
+
+    Only what needs no threshold: all samples are one item, each is constant while training items are not, or they are
+    the training set row by row (``copies_in_order``).
+    """
+    found = []
+    if _all_equal(generated.array):
+        found.append("every sample is the same item")
+    if _all_constant(generated.array) and not _all_constant(train.array):
+        found.append("every sample has one value throughout")
+    if copies_in_order:
+        found.append("they are the training set, row by row")
+    return tuple(found)
+
+
+def _all_equal(array: Array) -> bool:
+    first = next(row_chunks(array, rows=1))[1]
+    return all(bool((rows == first).all()) for _, rows in row_chunks(array))
+
+
+def _all_constant(array: Array) -> bool:
+    return all(bool((rows == rows[:, :1]).all()) for _, rows in row_chunks(array))

@@ -1,15 +1,17 @@
-"""Rules that call a sample a copy, from its distances d1 ≤ d2 to the nearest training item and the nearest other one.
+"""Rules that call a sample a copy, from its distances d1 ≤ d2 to the nearest training item and the nearest other one,
+and what such a rule found on the samples and on the null.
 
 Each rule has a known failure (``limits``), which every report repeats.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from mnemoscope.auditing.intervals import Rate, difference_interval
 from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 
@@ -51,8 +53,8 @@ class DistanceRatio(Measure):
 
     name: ClassVar[str] = "distance-ratio"
     limits: ClassVar[str] = (
-        "distance-ratio: in data of low intrinsic dimension d it flags honest samples at a rate of about 3^-d; "
-        "it does not see flipped, shifted or cropped copies, nor of an item with over 5 near-duplicates in train"
+        "distance-ratio: does not see flipped, shifted, cropped or blurred copies, nor copies with much noise, nor of "
+        "an item with over 5 near-duplicates in train; in data of low intrinsic dimension it flags honest samples too"
     )
 
     def __post_init__(self) -> None:
@@ -85,7 +87,7 @@ class AbsoluteDistance(Measure):
     name: ClassVar[str] = "absolute-distance"
     limits: ClassVar[str] = (
         "absolute-distance: depends on the scale and contrast of the data, and on images with a constant background "
-        "it may flag independent images; it does not see flipped, shifted or cropped copies"
+        "it may flag independent images; it does not see flipped, shifted, cropped or blurred copies"
     )
 
     def __post_init__(self) -> None:
@@ -105,6 +107,51 @@ class AbsoluteDistance(Measure):
 
     def _cutoff(self, geometry: Geometry) -> float:
         return self.tolerance * geometry.span * float(np.sqrt(geometry.dim))
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """One rule on the generated set and on the null.
+
+    Attributes:
+        flags: which generated items the rule calls copies.
+        rate: of the generated set.
+        null: rate of the null, taken from ``null_source``.
+    """
+
+    name: str
+    rule: str
+    limits: str
+    flags: Bool[np.ndarray, " generated"]
+    rate: Rate
+    null: Rate
+    null_source: str
+
+    @property
+    def excess(self) -> float:
+        """Rate above the null."""
+        return self.rate.fraction - self.null.fraction
+
+    @property
+    def excess_interval(self) -> tuple[float, float]:
+        """95 % interval of the excess."""
+        return difference_interval(self.rate, self.null)
+
+    @property
+    def memorizes(self) -> bool:
+        """Whether the excess is above zero beyond chance."""
+        return self.excess_interval[0] > 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in ``report.json``."""
+        return {
+            "rule": self.rule,
+            "fraction": self.rate.fraction,
+            "interval": list(self.rate.interval),
+            "null": {"fraction": self.null.fraction, "interval": list(self.null.interval), "source": self.null_source},
+            "excess": self.excess,
+            "excess_interval": list(self.excess_interval),
+        }
 
 
 MEASURES: dict[str, type[Measure]] = {measure.name: measure for measure in (DistanceRatio, AbsoluteDistance)}

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
-from mnemoscope.auditing.intervals import Rate, difference_interval
+from mnemoscope.auditing.identical import Duplicates, Identical
+from mnemoscope.auditing.measures import MeasureResult
 from mnemoscope.auditing.nearest import Nearest
+from mnemoscope.auditing.verdict import Tone, judge
 from mnemoscope.data import Dataset
-from mnemoscope.pages.render import interval, percent
+from mnemoscope.pages.render import percent
 
 _NO_GUARANTEE = (
     "Distances are no privacy guarantee: a model that passes may still leak its training data in ways that no distance "
@@ -28,78 +30,6 @@ class Flagged(NamedTuple):
     ratio: float
 
 
-@dataclass(frozen=True)
-class Duplicates:
-    """Identical items of the training set.
-
-    Attributes:
-        mask: True for every item that repeats an earlier one.
-        clusters: groups of two or more identical items.
-        items: items in such groups.
-    """
-
-    mask: Bool[np.ndarray, " n_train"]
-    clusters: int
-    items: int
-
-    @property
-    def redundant(self) -> int:
-        """Items that repeat an earlier one."""
-        return int(self.mask.sum())
-
-    @classmethod
-    def find(cls, first: Int[np.ndarray, " n_train"]) -> "Duplicates":
-        """From the index of each item's first identical item."""
-        _, sizes = np.unique(first, return_counts=True)
-        groups = sizes[sizes > 1]
-        return cls(first != np.arange(len(first)), len(groups), int(groups.sum()))
-
-
-@dataclass(frozen=True)
-class MeasureResult:
-    """One rule on the generated set and on the null.
-
-    Attributes:
-        flags: which generated items the rule calls copies.
-        rate: of the generated set.
-        null: rate of the null, taken from ``null_source``.
-    """
-
-    name: str
-    rule: str
-    limits: str
-    flags: Bool[np.ndarray, " generated"]
-    rate: Rate
-    null: Rate
-    null_source: str
-
-    @property
-    def excess(self) -> float:
-        """Rate above the null."""
-        return self.rate.fraction - self.null.fraction
-
-    @property
-    def excess_interval(self) -> tuple[float, float]:
-        """95 % interval of the excess."""
-        return difference_interval(self.rate, self.null)
-
-    @property
-    def memorizes(self) -> bool:
-        """Whether the excess is above zero beyond chance."""
-        return self.excess_interval[0] > 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """As in ``report.json``."""
-        return {
-            "rule": self.rule,
-            "fraction": self.rate.fraction,
-            "interval": list(self.rate.interval),
-            "null": {"fraction": self.null.fraction, "interval": list(self.null.interval), "source": self.null_source},
-            "excess": self.excess,
-            "excess_interval": list(self.excess_interval),
-        }
-
-
 @dataclass(frozen=True, eq=False)
 class AuditResult:
     """What ``audit`` found.
@@ -107,7 +37,10 @@ class AuditResult:
     Attributes:
         nearest: the nearest training item of each generated item, with d1 and d2.
         null_nearest: the same for each item of the null.
-        results: one for each measure; the first decides the verdict.
+        results: one for each measure; the first decides the verdict, with ``identical``.
+        duplicates: training items that repeat each other.
+        identical: samples that are identical to a training item.
+        unlike: in what way the samples cannot be draws from the data; empty where none was found.
         intrinsic_dimension: of the training set, estimated; None where it cannot be.
     """
 
@@ -118,6 +51,8 @@ class AuditResult:
     null_nearest: Nearest
     results: tuple[MeasureResult, ...]
     duplicates: Duplicates
+    identical: Identical
+    unlike: tuple[str, ...]
     intrinsic_dimension: float | None
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -128,21 +63,18 @@ class AuditResult:
 
     @property
     def memorizes(self) -> bool:
-        """Whether the first measure's excess over the null is above zero beyond chance."""
-        return self.results[0].memorizes
+        """Whether the first measure's excess, or the identical samples, exceed the null beyond chance."""
+        return self.tone == "memorizes"
+
+    @property
+    def tone(self) -> Tone:
+        """Whether the verdict accuses, acquits or neither."""
+        return judge(self.results[0], self.identical, self.unlike).tone
 
     @property
     def verdict(self) -> str:
         """The result in one sentence."""
-        first = self.results[0]
-        rates = (
-            f"{percent(first.rate.fraction)} of the samples are called copies of training items "
-            f"(95 % interval {interval(first.rate.interval)}), against {percent(first.null.fraction)} of the null"
-        )
-        if first.memorizes:
-            return f"This model memorizes: {rates}."
-        highest = percent(max(0.0, first.excess_interval[1]))
-        return f"No memorization beyond the null was found: {rates}; an excess above {highest} is excluded."
+        return judge(self.results[0], self.identical, self.unlike).sentence
 
     @property
     def flagged(self) -> list[Flagged]:
@@ -157,12 +89,16 @@ class AuditResult:
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before trusting the numbers."""
-        found = []
+        sets = [data for data in (self.generated, self.train, self.holdout) if data is not None]
+        found = [f"these samples are not like the data: {reason}" for reason in self.unlike]
+        found += [f"{data.name}: {note}" for data in sets for note in data.notes]
+        first, *others = self.results
         dimension = self.intrinsic_dimension
         if dimension is not None and 3**-dimension > 0.01:
             found.append(
-                f"the training set's intrinsic dimension is about {dimension:.1f}: distance rules flag honest samples "
-                f"often (distance-ratio about {percent(3**-dimension)}); trust the excess, not the fraction"
+                f"the training set's intrinsic dimension is about {dimension:.1f}; in few dimensions distance "
+                f"rules flag honest samples, here {first.name} {percent(first.null.fraction)} of the null: trust the "
+                f"excess, not the fraction"
             )
         if self.duplicates.items:
             found.append(
@@ -171,9 +107,9 @@ class AuditResult:
             )
         if self.holdout is not None and (same := int((self.null_nearest.distances[:, 0] == 0).sum())):
             found.append(
-                f"{same} held-out items are identical to training items: the null is too high, and copies hide in it"
+                f"{same} held-out items are identical to training items, no more than repeats within the sets explain; "
+                f"if they were not kept from training, copies hide in the null"
             )
-        first, *others = self.results
         found += [
             f"the measures disagree: {other.name} finds {'an' if other.memorizes else 'no'} excess over the null, "
             f"{first.name} {'does' if first.memorizes else 'does not'}"
@@ -185,7 +121,12 @@ class AuditResult:
     @property
     def limits(self) -> list[str]:
         """What the audit does not prove."""
-        return [_NO_GUARANTEE, *(result.limits for result in self.results)]
+        return [_NO_GUARANTEE, *self.blind_spots]
+
+    @property
+    def blind_spots(self) -> list[str]:
+        """What the rules cannot see, one for each measure."""
+        return [result.limits for result in self.results]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``report.json``."""
@@ -197,6 +138,7 @@ class AuditResult:
             "n_train": self.train.n_samples,
             "n_holdout": None if self.holdout is None else self.holdout.n_samples,
             "intrinsic_dimension": self.intrinsic_dimension,
+            "identical": self.identical.to_dict(),
             "measures": {result.name: result.to_dict() for result in self.results},
             "duplicates": {"clusters": self.duplicates.clusters, "items": self.duplicates.items},
             "extracted": {"distinct": len({pair.train for pair in flagged})},

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from mnemoscope.auditing.result import AuditResult, MeasureResult
+from mnemoscope.auditing.measures import MeasureResult
+from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import interval, percent
 
 _PAIRS = 5

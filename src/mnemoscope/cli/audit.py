@@ -41,6 +41,7 @@ def audit(
         print_json(report.to_dict())
         return
     print_rich(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
+    print_rich(f"identical: {report.identical.sentence}")
     for warning in report.warnings:
         print_rich(f"warning: {warning}")
     for line in pair_lines(report):

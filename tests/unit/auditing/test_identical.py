@@ -1,0 +1,200 @@
+"""Identical items: counted on their own, and a held-out set that shares items with train is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnemoscope.auditing import Duplicates, Rate, audit, difference_interval
+from mnemoscope.auditing.identical import Identical, _too_many, exact_duplicates
+from mnemoscope.auditing.nearest import Nearest
+from mnemoscope.data import Dataset
+from mnemoscope.errors import InputError
+
+RNG = np.random.default_rng(0)
+TRAIN, HOLDOUT, FRESH = (RNG.normal(size=(n, 12)) for n in (600, 300, 1000))
+
+
+def integers(n: int, seed: int) -> np.ndarray:
+    """A table whose rows recur: three columns of five values."""
+    return np.random.default_rng(seed).integers(0, 5, (n, 3)).astype(float)
+
+
+def with_copies(rows: list[int]) -> np.ndarray:
+    return np.concatenate([TRAIN[rows], FRESH[len(rows) :]])
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_three_of_a_thousand_in_continuous_data_are_no_acquittal(held_out: bool) -> None:
+    report = audit(with_copies([5, 9, 5]), TRAIN, holdout=HOLDOUT if held_out else None)
+    assert not report.results[0].memorizes  # the rate is too small for the measure to notice
+    assert report.identical.rate == Rate(3, 1000)
+    found = report.to_dict()["identical"]
+    null = Rate(0, 300 if held_out else 600)
+    assert found == {
+        "count": 3,
+        "distinct": 2,
+        "expected": 0.0,
+        "interval": list(difference_interval(Rate(3, 1000), null)),
+    }
+    assert report.memorizes
+    assert report.tone == "memorizes"
+    assert report.verdict.startswith(
+        "This model memorizes: 3 of 1,000 samples are identical to a training item (2 distinct); 0 expected"
+    )
+    assert "distance-ratio finds no excess" in report.verdict
+
+
+def test_none_is_said_too() -> None:
+    report = audit(FRESH, TRAIN, holdout=HOLDOUT)
+    assert report.identical.sentence == "0 of 1,000 samples are identical to a training item; 0 expected from the null"
+    assert (report.tone, report.memorizes) == ("clear", False)
+    assert "identical" not in report.verdict
+
+
+def test_in_discrete_data_the_held_out_rate_decides() -> None:
+    train = integers(80, 1)
+    honest = audit(integers(1000, 4), train, holdout=integers(1000, 3))
+    assert honest.identical.rate.count > 300
+    assert honest.identical.expected == 1000 * honest.identical.null.fraction
+    assert honest.identical.distinct == len(np.unique(train, axis=0))  # clusters of identical items count once
+    assert honest.identical.beyond is False
+    copies = audit(np.resize(train, (1000, 3)), train, holdout=integers(1000, 3))
+    assert copies.identical.beyond is True
+    assert copies.memorizes
+
+
+def test_honest_discrete_data_are_called_beyond_as_rarely_as_the_interval_says() -> None:
+    rng = np.random.default_rng(7)
+    called = []
+    for _ in range(400):
+        shares = np.isin(rng.integers(0, 300, (2, 500)), rng.integers(0, 300, 120)).sum(axis=1)
+        called.append(Identical(Rate(int(shares[0]), 500), 1, Rate(int(shares[1]), 500), repeats=True).beyond)
+    assert np.mean([beyond is True for beyond in called]) < 0.04
+
+
+def test_without_held_out_data_repeats_leave_the_expected_number_open(tmp_path: Path) -> None:
+    train = np.concatenate([TRAIN, TRAIN[:20]])
+    report = audit(with_copies([5, 9, 5]), train)
+    assert {k: report.to_dict()["identical"][k] for k in ("expected", "interval")} == {
+        "expected": None,
+        "interval": None,
+    }
+    assert "not known from train alone" in report.identical.sentence
+    assert "3 of 1,000 samples are identical" in report.verdict
+    assert (report.tone, report.memorizes) == ("unclear", False)
+    report.to_html(tmp_path / "report.html")
+    assert '<div class="verdict">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_repeats_in_train_do_not_acquit() -> None:
+    """One pair of twins, made by hand, must not turn three identical samples green."""
+    report = audit(with_copies([5, 9, 5]), np.concatenate([TRAIN, TRAIN[:1]]), holdout=HOLDOUT)
+    assert report.identical.beyond is None
+    assert report.tone == "unclear"
+    assert report.verdict.startswith("No verdict: 3 of 1,000 samples are identical")
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(0, 59), max_size=20),
+    st.lists(st.integers(0, 59), max_size=10),
+    st.sampled_from(["f4", "f8", "i2", "u1"]),
+)
+def test_counts_are_those_of_a_set_of_rows(copied: list[int], repeated: list[int], dtype: str) -> None:
+    """Against tuples in a set, in every dtype; zeros of either sign are one value."""
+    rng = np.random.default_rng(3)
+    rows = rng.permutation(200 * 200)[:140]
+    items = np.stack([rows // 200, rows % 200], axis=1).astype(dtype)
+    if np.dtype(dtype).kind == "f":
+        items -= 100
+    train = np.concatenate([items[:60], items[repeated]])
+    samples = np.concatenate([items[copied], items[60:100]])
+    signed = np.where(samples == 0, -0.0, samples) if np.dtype(dtype).kind == "f" else samples
+    report = audit(signed.astype(dtype), train, holdout=items[100:])
+    known = {tuple(row) for row in train.tolist()}
+    met = [tuple(row) for row in samples.tolist() if tuple(row) in known]
+    assert (report.identical.rate.count, report.identical.distinct) == (len(met), len(set(met)))
+    assert report.identical.repeats == (len(known) < len(train))
+
+
+def test_zeros_of_either_sign_are_one_value() -> None:
+    table = np.array([[0.0, 1.0], [-0.0, 1.0], [1.0, -0.0], [1.0, 0.0], [2.0, 0.0]])
+    np.testing.assert_array_equal(exact_duplicates(table), [0, 0, 2, 2, 4])
+    duplicates = Duplicates(exact_duplicates(table))
+    assert (duplicates.redundant, duplicates.clusters, duplicates.items) == (2, 2, 4)
+
+
+def test_the_page_and_the_report_say_it(tmp_path: Path) -> None:
+    report = audit(with_copies([5]), TRAIN, holdout=HOLDOUT)
+    report.to_html(tmp_path / "report.html")
+    report.to_json(tmp_path / "report.json")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    head = page[: page.index("<h2>Measures</h2>")]
+    assert f'<p class="quiet">Identical samples: {report.identical.sentence}.</p>' in head
+    assert '<div class="verdict copy">' in head
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["identical"]["count"] == 1
+
+
+class TestHeldOut:
+    def refused(self, holdout: object, train: object, complaint: str) -> None:
+        with pytest.raises(InputError, match=complaint) as raised:
+            audit(FRESH[:40], train, holdout=holdout)
+        assert "\n" not in str(raised.value)
+
+    def test_the_training_set_itself(self) -> None:
+        self.refused(TRAIN, TRAIN, "^holdout: is the training set train itself, row by row")
+        twice = np.concatenate([TRAIN, TRAIN])
+        self.refused(twice.astype(np.float64), twice, "row by row")
+
+    @pytest.mark.parametrize("count", [1, 2, 10, 300])
+    def test_any_overlap_where_nothing_repeats(self, count: int) -> None:
+        leaked = np.concatenate([HOLDOUT[count:], TRAIN[7 : 7 + count]])
+        first = f"item {300 - count} is item 7 of train"
+        self.refused(leaked, TRAIN, f"^holdout: {count} of 300 held-out items are identical.*{first}")
+
+    def test_names_are_said(self) -> None:
+        train = Dataset(TRAIN, "train", names=tuple(f"t{i}.png" for i in range(600)))
+        held = Dataset(np.concatenate([HOLDOUT, TRAIN[40:45]]), "held", names=tuple(f"h{i}.png" for i in range(305)))
+        rows = r"item 300 \('h300.png'\) is item 40 \('t40.png'\) of train, .*t41.*t42.*, …; take"
+        self.refused(held, train, f"^held: 5 of 305 .*{rows}")
+
+    def test_a_leak_among_repeats_made_by_hand(self) -> None:
+        train = np.concatenate([TRAIN, TRAIN[:5]])
+        self.refused(np.concatenate([HOLDOUT, TRAIN[100:200]]), train, "^holdout: 100 of 400 held-out items")
+
+    def test_repeats_that_belong_to_the_data_are_no_leak(self) -> None:
+        report = audit(integers(200, 2), integers(300, 1), holdout=integers(200, 3))
+        assert any("held-out items are identical to training items, no more than" in text for text in report.warnings)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.integers(0, 10**6), st.integers(20, 300), st.integers(40, 300), st.sampled_from([5, 40, 400]))
+    def test_honest_splits_of_discrete_data_pass(self, seed: int, n: int, m: int, values: int) -> None:
+        """Labels dealt at random over a pool that repeats itself: refused in 0.1 % of cases, here in none."""
+        rng = np.random.default_rng(seed)
+        pool = rng.integers(0, values, n + m)
+        _, sizes = np.unique(pool, return_counts=True)
+        both = len(np.intersect1d(pool[:n], pool[n:]))
+        assert not _too_many(both, sizes[sizes > 1], n, m)
+
+    def test_the_law_of_groups_on_both_sides(self) -> None:
+        """Its size by simulation: fewer than 3 in 1,000 refused where 1 is promised; and two extremes by hand."""
+        rng = np.random.default_rng(5)
+        pool = np.repeat(np.arange(120), rng.integers(1, 4, 120))
+        sizes = np.unique(pool, return_counts=True)[1]
+        n, m = 90, len(pool) - 90
+        dealt = (rng.permutation(pool) for _ in range(1000))
+        refused = [_too_many(len(np.intersect1d(x[:n], x[n:])), sizes[sizes > 1], n, m) for x in dealt]
+        assert np.mean(refused) < 0.003
+        assert _too_many(10, np.full(10, 2), 500, 500)  # 2⁻¹⁰
+        assert not _too_many(9, np.full(9, 2), 500, 500)  # 2⁻⁹
+
+
+def test_expected_scales_with_the_number_of_samples() -> None:
+    distances = np.array([[0.0, 1.0]] * 3 + [[1.0, 2.0]] * 57)
+    null = Nearest(distances, np.arange(60))
+    found = Nearest(np.tile(distances[3:4], (200, 1)), np.zeros(200, int))
+    assert Identical.find(found, null, held_out=True, repeats=True).expected == 10
