@@ -21,14 +21,6 @@ BLOCK = re.compile(
     r"^(?P<indent>[ ]*)```(?:python|py|\{code-block\} python)\n(?P<code>.*?)^(?P=indent)```[ ]*$",
     flags=re.DOTALL | re.MULTILINE,
 )
-GIVEN = {  # what a page takes for granted
-    "docs/extending.md": """
-import torch, mnemoscope as mn
-train, test = (part.to_model() for part in mn.load("digits").split(n_holdout=500, seed=0))
-process = mn.OrnsteinUhlenbeck()
-x = test[:100]
-""",
-}
 NOT_RUN = {"docs/sweeps.md": 1}  # a SLURM cluster
 
 
@@ -55,7 +47,6 @@ def test_every_block_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
-    exec(GIVEN.get(page, ""), namespace)
     run((ROOT / page).read_text(encoding="utf-8"), page, namespace)
     if page == "README.md":
         assert "This model memorizes: 100 % of the samples" in capsys.readouterr().out
