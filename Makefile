@@ -11,7 +11,7 @@ demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2 --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Nothing in the library depends on torch's default dtype or default device."""
 
-import importlib
+import importlib.util
 from collections.abc import Callable
 
 import numpy as np
@@ -220,7 +220,12 @@ def test_results_are_the_same_whatever_the_defaults(
 
 
 def test_what_is_made_on_import_does_not_follow_the_defaults(other_defaults: object) -> None:
-    quadrature = importlib.reload(importlib.import_module("mnemoscope.theory.large_steps.quadrature"))
+    # A second copy: reloading would leave the other tests with classes of the first.
+    spec = importlib.util.find_spec("mnemoscope.theory.large_steps.quadrature")
+    assert spec is not None
+    assert spec.loader is not None
+    quadrature = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(quadrature)
     constants = [value for value in vars(quadrature).values() if isinstance(value, Tensor)]
     assert constants
     assert {(value.dtype, value.device.type) for value in constants} == {(torch.float64, "cpu")}

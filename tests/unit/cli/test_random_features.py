@@ -31,6 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 def test_train_sample_audit(run: Run, tmp_path: Path) -> None:
     """Four digits and 200 features: copies are found."""
     np.save("few.npy", load_digits().array[:4])
+    np.save("others.npy", load_digits().array[4:])
     train = ("train", "few.npy", "--network", "random-features", "--width", "200", "--ridge", "1e-4", "--out", "run")
     code, out, err = run(*train)
     assert code == 0, err
@@ -43,7 +44,7 @@ def test_train_sample_audit(run: Run, tmp_path: Path) -> None:
     first = np.load("s.npy")
     run("sample", "run", "--n", "60", "--out", "again.npy", "--n-steps", "16")
     assert np.array_equal(np.load("again.npy"), first)
-    code, out, err = run("audit", "s.npy", "few.npy", "--json", "--holdout", "digits")
+    code, out, err = run("audit", "s.npy", "few.npy", "--json", "--holdout", "others.npy")
     assert code == 0, err
     assert json.loads(out)["measures"]["distance-ratio"]["fraction"] > 0.05
     assert run(*train)[0] == 2
