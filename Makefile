@@ -5,13 +5,17 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= mnemoscope-demo
 
-.PHONY: demo test lint bench docs format clean
+.PHONY: demo test coverage lint bench docs format clean
 
 demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
 
+# One thread for each of the two processes: numerical libraries would start two in each.
 test: $(STAMP)
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+
+coverage: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
