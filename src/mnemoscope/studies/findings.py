@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +93,14 @@ def run_study(
         InputError: an unknown preset or experiment, another study's directory, or what ``sweep`` refuses.
         OutputError: ``out`` cannot be written.
     """
-    planned = {experiment.kind(): trials for experiment, trials in study.plan(preset, seed).items()}
-    wanted = [trial for kind in only or planned for trial in choose(kind, planned, "experiment")]
+    planned = study.plan(preset, seed)
+    by_kind = {experiment.kind(): trials for experiment, trials in planned.items()}
+    now = [trial for kind in only or by_kind for trial in choose(kind, by_kind, "experiment")]
     if (out / "sweep.json").exists():
         _check_study(study, out)
     attrs = {"study": study.name, "preset": preset, "seed": seed}
-    trials = [trial for alike in planned.values() for trial in alike]
-    done = sweep(trials, out, now=wanted, scheduler=scheduler, attrs=attrs, progress=progress)
-    return _write(study, out, done)
+    done = sweep([*chain(*planned.values())], out, now=now, scheduler=scheduler, attrs=attrs, progress=progress)
+    return _write(study, out, planned, done)
 
 
 def report_study(study: Study, out: Path) -> Findings:
@@ -110,8 +111,8 @@ def report_study(study: Study, out: Path) -> Findings:
         OutputError: ``out`` cannot be written.
     """
     attrs = _check_study(study, out)
-    trials = [trial for alike in study.plan(attrs["preset"], attrs["seed"]).values() for trial in alike]
-    return _write(study, out, read_sweep(trials, out))
+    planned = study.plan(attrs["preset"], attrs["seed"])
+    return _write(study, out, planned, read_sweep([*chain(*planned.values())], out))
 
 
 def study_name(out: Path) -> str:
@@ -138,9 +139,8 @@ def _check_study(study: Study, out: Path) -> dict[str, Any]:
     return dict(manifest["attrs"])
 
 
-def _write(study: Study, out: Path, done: Sweep) -> Findings:
+def _write(study: Study, out: Path, planned: dict[type[Experiment], list[Experiment]], done: Sweep) -> Findings:
     attrs = done.results.attrs
-    planned = study.plan(attrs["preset"], attrs["seed"])
     claims: list[Claim] = []
     plots: list[Plot] = []
     waiting: list[Waiting] = []
