@@ -22,7 +22,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "extras": {"errors"},
     "output": {"errors"},
     "progress": set(),
-    "torch_state": set(),
+    "torch_state": {"extras"},
     "processes": {"choose", "errors"},
     "data": {"errors", "output", "processes", "progress"},
     "neighbours": {"data", "errors", "progress", "torch_state"},
@@ -30,10 +30,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "mean_field": {"choose", "errors", "processes"},
     "theory": {"choose", "errors", "mean_field", "processes"},
     "scores": {"choose", "data", "errors", "neighbours", "processes", "torch_state"},
-    "residual": {"choose", "errors", "extras", "processes", "torch_state"},
+    "residual": {"choose", "errors", "processes", "torch_state"},
     "random_features": {"choose", "errors", "processes", "progress", "scores"},
     "networks": {"choose", "data", "errors", "extras", "processes", "residual", "scores", "torch_state"},
-    "sampling": {"choose", "errors", "extras", "processes", "progress", "scores", "torch_state"},
+    "sampling": {"choose", "errors", "processes", "progress", "scores", "torch_state"},
     "training": {
         *("_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"),
         *("random_features", "scores", "torch_state"),
@@ -43,8 +43,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output"},
     "studies": {
-        *("auditing", "choose", "data", "errors", "extras", "mean_field", "monitoring", "networks", "output", "pages"),
-        *("processes", "random_features", "residual", "sampling", "scores", "sweeps", "theory", "training"),
+        *("auditing", "choose", "data", "errors", "mean_field", "monitoring", "networks", "output", "pages"),
+        *("processes", "random_features", "residual", "sampling", "scores", "sweeps", "theory", "torch_state"),
+        "training",
     },
     "demo": {
         *("_version", "auditing", "data", "monitoring", "networks", "output", "pages", "processes", "sampling"),

@@ -6,9 +6,12 @@ device that has none, and a network that is handed over comes back in the mode i
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from mnemoscope.extras import optional
 
 WITHOUT_DOUBLE = frozenset({"mps"})
 """Types of devices without double precision."""
@@ -78,3 +81,13 @@ def usual_defaults() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+def ode_solver() -> Any:
+    """Torchdiffeq's ``odeint``, imported in the usual defaults: by them torchdiffeq makes its tables, once.
+
+    Raises:
+        MissingExtraError: torchdiffeq is not installed.
+    """
+    with usual_defaults():
+        return optional("torchdiffeq", "train").odeint

@@ -1,6 +1,8 @@
 """Nothing in the library depends on torch's default dtype or default device."""
 
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -229,3 +231,18 @@ def test_what_is_made_on_import_does_not_follow_the_defaults(other_defaults: obj
     constants = [value for value in vars(quadrature).values() if isinstance(value, Tensor)]
     assert constants
     assert {(value.dtype, value.device.type) for value in constants} == {(torch.float64, "cpu")}
+
+
+def test_the_adaptive_solver_may_be_first_used_in_other_defaults() -> None:
+    """torchdiffeq makes its tables when it is imported: here by the very first call."""
+    program = """
+import torch
+torch.set_default_dtype(torch.float64)
+torch.set_default_device("meta")
+import mnemoscope as mn
+x = torch.zeros(4, 2, dtype=torch.float32, device="cpu")
+process, generator = mn.OrnsteinUhlenbeck(), torch.Generator().manual_seed(0)
+drawn = mn.sample(mn.EmpiricalScore(x, process), process, 2, generator=generator, solver="adaptive", tolerance=1e-2)
+assert (drawn.device.type, drawn.dtype) == ("cpu", torch.float32), drawn
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -22,9 +22,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mnemoscope.errors import InputError
-from mnemoscope.extras import optional
 from mnemoscope.residual.dense import ResidualMLP
-from mnemoscope.torch_state import usual_defaults
+from mnemoscope.torch_state import ode_solver
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,7 @@ def gradient_flow(
         InputError: times that do not start at 0 or do not increase, or clip not positive.
         MissingExtraError: torchdiffeq is not installed.
     """
-    with usual_defaults():  # in which torchdiffeq makes its tables, once
-        odeint = optional("torchdiffeq", "train").odeint
+    odeint = ode_solver()
     _check_clip(clip)
     if times.ndim != 1 or len(times) < 2 or float(times[0]) != 0 or bool((times.diff() <= 0).any()):
         raise InputError("times: must be at least two, start at 0 and increase")

@@ -20,11 +20,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mnemoscope.errors import InputError
-from mnemoscope.extras import optional
 from mnemoscope.residual.dense import ResidualBranches
 from mnemoscope.residual.initial import check_depth
 from mnemoscope.residual.layers import LayerWeights, Stack, find_stack, layer_weights, resample_layers, stack_blocks
-from mnemoscope.torch_state import evaluation_mode, has_double, usual_defaults
+from mnemoscope.torch_state import evaluation_mode, has_double, ode_solver
 
 Call: TypeAlias = Callable[[Callable[..., Any], Tensor], Tensor]
 """How a block is applied to h, for blocks that need more: ``lambda block, h: block(h, embedding)``."""
@@ -61,8 +60,7 @@ class NeuralODE:
             InputError: steps < 1.
             MissingExtraError: torchdiffeq is not installed.
         """
-        with usual_defaults():  # in which torchdiffeq makes its tables, once
-            odeint = optional("torchdiffeq", "train").odeint
+        odeint = ode_solver()
         if steps is not None and steps < 1:
             raise InputError(f"steps: must be at least 1, got {steps}")
         scheme: dict[str, Any] = {"method": "dopri5", "rtol": rtol, "atol": atol}

@@ -8,14 +8,13 @@ from torch import Tensor
 
 from mnemoscope.choose import check_name
 from mnemoscope.errors import InputError
-from mnemoscope.extras import optional
 from mnemoscope.processes import Process
 from mnemoscope.processes.base import standard_normal
 from mnemoscope.progress import progress_bar
 from mnemoscope.sampling.grids import ratio_grid
 from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
 from mnemoscope.scores.base import Score, ScoreFunction, as_score_function, score_device
-from mnemoscope.torch_state import has_double, usual_defaults
+from mnemoscope.torch_state import has_double, ode_solver
 
 SOLVERS = ("ode", "adaptive", "sde")
 
@@ -68,7 +67,7 @@ def sample(
         raise InputError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
     check_name(solver, SOLVERS, "solver")
     if solver == "adaptive":
-        optional("torchdiffeq", "train")  # what it needs, before any work
+        ode_solver()  # refused before any work where it is not installed
     if initial is None:
         initial = _draw_initial(score, process, n, event_shape, generator)
     elif initial.shape[0] != n:
@@ -125,9 +124,6 @@ def _fixed(
 
 
 def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor:
-    with usual_defaults():  # in which torchdiffeq makes its tables, once
-        odeint = optional("torchdiffeq", "train").odeint
-
     # In log r the equation is smooth over the many decades that r covers.
     def slope(log_ratio: Tensor, y: Tensor) -> Tensor:
         r = log_ratio.cpu().double().exp()
@@ -135,7 +131,9 @@ def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor
 
     precision = torch.float64 if has_double(y.device) else y.dtype
     ends = grid[[0, -1]].log().to(y.device, precision)
-    path: Tensor = odeint(slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5", options={"dtype": precision})
+    path: Tensor = ode_solver()(
+        slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5", options={"dtype": precision}
+    )
     return path[-1]
 
 

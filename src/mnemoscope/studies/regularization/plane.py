@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnemoscope.extras import optional
 from mnemoscope.processes import Process, VarianceExploding, VariancePreserving
 from mnemoscope.scores import Score
 from mnemoscope.sweeps.trial import Array
+from mnemoscope.torch_state import ode_solver
 
 PAPER = "Baptista, Dasgupta, Kovachki, Oberai & Stuart, arXiv 2501.15785"
 FIGURES = f"{PAPER}, read off a figure"
@@ -59,7 +59,7 @@ def follow(score: Score, process: Process, x: Tensor) -> tuple[Tensor, Tensor]:
         return at.exp() * score.noise(process.alpha(t) * y, t)
 
     start = x / process.alpha(process.t_max)
-    odeint = optional("torchdiffeq", "train").odeint
+    odeint = ode_solver()
     y = odeint(slope, start, log_ratio, rtol=FLOW_TOLERANCE, atol=1e-12, method="dopri5")
     times = process.time_of(log_ratio.exp())
     return times, process.alpha(times)[:, None, None] * y
