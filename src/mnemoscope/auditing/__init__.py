@@ -1,8 +1,10 @@
-"""Copy tests of generated samples against a held-out null. Sees arrays, never models."""
+"""Copy tests of generated samples against a null of honest items. Sees arrays, never models."""
 
 from mnemoscope.auditing.audit import audit
+from mnemoscope.auditing.closeness import Closeness
+from mnemoscope.auditing.copies import Copies
 from mnemoscope.auditing.discrepancy import mmd_squared
-from mnemoscope.auditing.identical import Duplicates, Identical
+from mnemoscope.auditing.identical import Identical
 from mnemoscope.auditing.intervals import Rate, clopper_pearson, difference_interval
 from mnemoscope.auditing.measures import (
     MEASURES,
@@ -12,6 +14,7 @@ from mnemoscope.auditing.measures import (
     MeasureResult,
     make_measure,
 )
+from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.report import Report
 from mnemoscope.auditing.result import AuditResult, Flagged
 
@@ -19,13 +22,15 @@ __all__ = [
     "MEASURES",
     "AbsoluteDistance",
     "AuditResult",
+    "Closeness",
+    "Copies",
     "DistanceRatio",
-    "Duplicates",
     "Flagged",
     "Identical",
     "Measure",
     "MeasureResult",
     "Rate",
+    "Repeated",
     "Report",
     "audit",
     "clopper_pearson",

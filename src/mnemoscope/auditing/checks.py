@@ -1,11 +1,15 @@
 """What must hold before two sets are compared."""
 
 import numpy as np
+import torch
 
+from mnemoscope.auditing.nearest import Nearest
+from mnemoscope.auditing.null import HELD_OUT, Null
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours import nearest_neighbours
+from mnemoscope.pages.render import percent
 
 _MANY_VALUES = 16
 """Items of fewer values have no typical range of their own to compare."""
@@ -17,6 +21,12 @@ _NEARER = 1.4
 """By so much the distances of sets on two scales shrink when brought to one, and up to so much they may then exceed the
 distance between training items. On real digits the former is at least 1.7 (a factor of two, or a shift by half the
 range), the latter 1.0; samples that are merely spread wider or narrower than the data miss one or the other."""
+
+
+_RARE = 0.05
+_VARIANCES, _SPREADS = 2.0, 3.0
+_MANY = 5000
+"""Items of whose spread the whole set's is read."""
 
 
 def comparable(items: Dataset, train: Dataset, what: str) -> Array:
@@ -79,20 +89,58 @@ def _typical_range(array: Array) -> tuple[float, float]:
     return float(np.median(low)), float(np.median(high))
 
 
-def unlike(generated: Dataset, train: Dataset, copies_in_order: bool) -> tuple[str, ...]:
+def unlike(generated: Dataset, train: Dataset, copies_in_order: bool, found: Nearest, null: Null) -> tuple[str, ...]:
     """In what way the samples cannot be draws from the data, whatever they are near to.
 
-    Only what needs no threshold: all samples are one item, each is constant while training items are not, or they are
-    the training set row by row (``copies_in_order``).
+    All samples are one item, each is constant while training items are not, they are the training set row by row
+    (``copies_in_order``); most lie further from all training items, or nearer, than 95 % of honest items do; pictures
+    vary by less than half or more than twice the variance of the data; a column of a table is off by more than its
+    spread, or spread by less than a third or more than three times.
     """
-    found = []
+    reasons = []
     if _all_equal(generated.array):
-        found.append("every sample is the same item")
+        reasons.append("every sample is the same item")
     if _all_constant(generated.array) and not _all_constant(train.array):
-        found.append("every sample has one value throughout")
+        reasons.append("every sample has one value throughout")
     if copies_in_order:
-        found.append("they are the training set, row by row")
-    return tuple(found)
+        reasons.append("they are the training set, row by row")
+    low, high = np.quantile(null.nearest.distances[:, 0], (_RARE, 1 - _RARE))
+    further, nearer = np.mean(found.distances[:, 0] > high), np.mean(found.distances[:, 0] < low)
+    for share, how, most in ((further, "further from", "furthest"), (nearer, "nearer to", "nearest")):
+        if share > 0.5:
+            reasons.append(
+                f"{percent(float(share))} of them lie {how} the training set than all but the {most} 5 % of the "
+                f"{'held-out items' if null.source == HELD_OUT else 'training items left out'}"
+            )
+    if len(train.event_shape) > 1:
+        ratio = _variance(generated.array) / max(_variance(train.array), np.finfo(float).tiny)
+        if not 1 / _VARIANCES < ratio < _VARIANCES:
+            reasons.append(f"they vary {ratio:.2g} times as much as the training items (variance)")
+    else:
+        reasons += _odd_columns(generated.array, train.array)
+    return tuple(reasons)
+
+
+def _variance(array: Array) -> float:
+    """The total variance of the items, over their number of values."""
+    rows = torch.from_numpy(_some(array, _MANY).reshape(min(len(array), _MANY), -1).astype(np.float64))
+    return float(rows.var(dim=0, correction=0).mean())
+
+
+def _odd_columns(generated: Array, train: Array) -> list[str]:
+    """Columns of a table whose median or quartiles are not those of the data."""
+    (low, middle, high), (t_low, t_middle, t_high) = (
+        np.quantile(_some(array, _MANY).astype(np.float64), (0.25, 0.5, 0.75), axis=0) for array in (generated, train)
+    )
+    spread = t_high - t_low
+    varies = spread > 0
+    ratio = np.divide(high - low, spread, out=np.ones_like(spread), where=varies)
+    odd = varies & ((np.abs(middle - t_middle) > spread) | (ratio < 1 / _SPREADS) | (ratio > _SPREADS))
+    return [
+        f"column {column} has median {middle[column]:.4g} and quartiles {low[column]:.4g} and {high[column]:.4g}, in "
+        f"train {t_middle[column]:.4g}, {t_low[column]:.4g} and {t_high[column]:.4g}"
+        for column in np.flatnonzero(odd)[:3]
+    ]
 
 
 def _all_equal(array: Array) -> bool:

@@ -1,72 +1,24 @@
-"""Identical items: repeats within the training set, samples that are training items, held-out items that are.
+"""Samples that are identical to a training item: evidence of its own kind, too rare for a rate of copies to notice.
 
-A sample at distance zero is evidence of its own kind, too rare for a rate of copies to notice. In continuous data one
-is too many; in discrete data honest samples meet training items too, as often as held-out items do.
+In continuous data one is too many; in discrete data honest samples meet training items too, as often as held-out items
+do. The test of "no more often than the null" is Fisher's, exact given all identical items. It can say little where the
+null has none. But where no item of the data repeats another and values are fine, coincidences do not happen: with
+neighbours a distance r apart in d intrinsic dimensions and values in steps of δ, n samples meet training items about
+n (δ/r)^d times. That expectation bounds the probability of one, and is the p-value then. Items that have one value
+throughout, as blank frames, are no such evidence.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy.stats import binom
+from scipy.stats import hypergeom
 
 from mnemoscope.auditing.intervals import Rate, difference_interval
-from mnemoscope.auditing.nearest import Nearest
-from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array
-from mnemoscope.errors import InputError
 
-_LEAK = 1e-3
-"""Level of the test that tells a leak from repeats which belong to the data: it ends an audit, so it is strict."""
-
-_NAMED = 3
-
-
-def exact_duplicates(array: Array) -> Array:
-    """For each item the index of its first identical item, by a 128-bit digest of values; shape ``(n_samples,)``."""
-    first: dict[bytes, int] = {}
-    # Adding zero turns -0.0, which rounded tables are full of, into the 0.0 that it equals.
-    items = (np.ascontiguousarray(item + 0 if array.dtype.kind == "f" else item) for item in array)
-    digests = (hashlib.blake2b(item.data, digest_size=16).digest() for item in items)
-    return np.array([first.setdefault(digest, index) for index, digest in enumerate(digests)])
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Identical items of one set.
-
-    Attributes:
-        first: for each item the index of its first identical item.
-    """
-
-    first: Int[np.ndarray, " items"]
-
-    @property
-    def mask(self) -> Bool[np.ndarray, " items"]:
-        """True for every item that repeats an earlier one."""
-        return np.asarray(self.first != np.arange(len(self.first)))
-
-    @property
-    def redundant(self) -> int:
-        """Items that repeat an earlier one."""
-        return int(self.mask.sum())
-
-    @property
-    def clusters(self) -> int:
-        """Groups of two or more identical items."""
-        return len(self._sizes)
-
-    @property
-    def items(self) -> int:
-        """Items in such groups."""
-        return int(self._sizes.sum())
-
-    @property
-    def _sizes(self) -> Int[np.ndarray, " clusters"]:
-        sizes = np.unique(self.first, return_counts=True)[1]
-        return np.asarray(sizes[sizes > 1])
+_VALUES = 10_000
 
 
 @dataclass(frozen=True)
@@ -76,65 +28,61 @@ class Identical:
     Attributes:
         rate: identical samples among all.
         distinct: training items that they are identical to; items that repeat each other count once.
-        null: held-out items identical to a training item. None where that cannot be known: without a held-out set, if
-            training items repeat each other, an honest sample may or may not meet them.
-        repeats: whether training items repeat each other.
+        null: items of the null identical to a (other) training item.
+        coincidences: how many to expect where no item repeats another; None where some do, or all identical samples
+            have one value throughout.
     """
 
     rate: Rate
     distinct: int
-    null: Rate | None
-    repeats: bool
+    null: Rate
+    coincidences: float | None
 
     @classmethod
-    def find(cls, found: Nearest, null: Nearest, *, held_out: bool, repeats: bool) -> "Identical":
-        """From the nearest training items of the samples and of the null."""
-        same = found.distances[:, 0] == 0
-        expected = Rate(int((null.distances[:, 0] == 0).sum()), len(null.distances))
+    def find(
+        cls, rows: Int[np.ndarray, " samples"], null: Bool[np.ndarray, " null"], coincidences: float | None
+    ) -> "Identical":
+        """From each sample's identical training item, −1 for none, and which items of the null have one."""
+        same = rows >= 0
         return cls(
-            Rate(int(same.sum()), len(same)),
-            len(np.unique(found.indices[same])),
-            expected if held_out or not repeats else None,
-            repeats,
+            Rate(int(same.sum()), len(rows)),
+            len(np.unique(rows[same])),
+            Rate(int(null.sum()), len(null)),
+            None if null.any() else coincidences,
         )
 
     @property
-    def expected(self) -> float | None:
+    def expected(self) -> float:
         """Identical samples that the null leads one to expect: its rate times the number of samples."""
-        return None if self.null is None else self.null.fraction * self.rate.total
+        return self.null.fraction * self.rate.total
 
     @property
-    def interval(self) -> tuple[float, float] | None:
+    def interval(self) -> tuple[float, float]:
         """95 % interval of the difference between the rate of identical samples and that of the null."""
-        return None if self.null is None else difference_interval(self.rate, self.null)
+        return difference_interval(self.rate, self.null)
 
     @property
-    def beyond(self) -> bool | None:
-        """Whether there are more than the null explains; None where these data cannot tell.
+    def p(self) -> float:
+        """One-sided, of no more than the null explains."""
+        count, n, m = self.rate.count, self.rate.total, self.null.total
+        if count == 0:
+            return 1.0
+        fisher = float(hypergeom.sf(count - 1, n + m, count + self.null.count, n))
+        return fisher if self.coincidences is None else min(fisher, self.coincidences)
 
-        The interval decides where the null has some, and where training items repeat each other. Where neither is so,
-        identical items do not happen, and one sample is beyond.
-        """
-        if self.rate.count == 0:
-            return False
-        if self.null is None or self.interval is None:
-            return None
-        if self.interval[0] > 0 or (self.null.count == 0 and not self.repeats):
-            return True
-        return False if self.null.count else None
+    @property
+    def unexplained(self) -> bool:
+        """Whether there are some where the null has none: too few to accuse, but no acquittal."""
+        return self.rate.count > 0 and self.null.count == 0
 
     @property
     def sentence(self) -> str:
         """Count, distinct training items and expected number in words."""
         count, total = self.rate.count, self.rate.total
         distinct = f" ({self.distinct:,} distinct)" if count else ""
-        if self.expected is None:
-            expected = "how many to expect is not known from train alone, which has repeated items: use a held-out set"
-        else:
-            expected = f"{self.expected:.3g} expected from the null"
         return (
             f"{count:,} of {total:,} samples {'is' if count == 1 else 'are'} identical to a training item{distinct}; "
-            f"{expected}"
+            f"{self.expected:.3g} expected from the null"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,62 +91,31 @@ class Identical:
             "count": self.rate.count,
             "distinct": self.distinct,
             "expected": self.expected,
-            "interval": None if self.interval is None else list(self.interval),
+            "interval": list(self.interval),
+            "p": self.p,
         }
 
 
-def check_disjoint(holdout: Dataset, train: Dataset, null: Nearest, duplicates: Duplicates) -> None:
-    """That the held-out set was really kept from training, as far as identical items tell.
+def expected_coincidences(n: int, train: Array, spacing: float, dimension: float | None) -> float:
+    """N (δ/r)^d, at most n: how many of n samples meet a training item by chance, if values come in steps of δ.
 
-    Held-out items may equal training items only where repeats belong to the data, as in tables of integers: then the
-    items of each set repeat each other too. If the two sets come from one law, their labels are exchangeable over all
-    items, and a group of s identical ones falls on both sides with probability 1 − [C(n, s) + C(m, s)]/C(n + m, s).
-
-    Raises:
-        InputError: a held-out set that is the training set row by row; held-out items identical to training items where
-            neither set repeats an item of its own, or in more groups than that chance explains (level 0.1 %).
+    Args:
+        n: number of samples.
+        train: shape ``(n_train, *event)``; δ is read off its first values.
+        spacing: r, the typical distance between neighbours.
+        dimension: d, the intrinsic dimension; None where it is not known.
     """
-    same = np.flatnonzero(null.distances[:, 0] == 0)
-    if len(same) == 0:
-        return
-    if len(same) == train.n_samples == holdout.n_samples and bool((null.indices == duplicates.first).all()):
-        raise InputError(f"{holdout.name}: is the training set {train.name} itself, row by row: hold out other items")
-    in_train, shared = _group_sizes(holdout, null, same, duplicates)
-    sizes, both = in_train + shared, (in_train > 0) & (shared > 0)
-    if (in_train.max() > 1 or shared.max() > 1) and not _too_many(
-        int(both.sum()), sizes[sizes > 1], train.n_samples, holdout.n_samples
-    ):
-        return
-    rows = [(int(row), int(null.indices[row])) for row in same[:_NAMED]]
-    pairs = [f"{_named(holdout, row)} is {_named(train, other)} of train" for row, other in rows]
-    raise InputError(
-        f"{holdout.name}: {len(same)} of {holdout.n_samples} held-out items are identical to training items, so copies "
-        f"would hide in the null: {', '.join(pairs)}{', …' if len(same) > _NAMED else ''}; take them out of one set"
-    )
+    rows = max(1, _VALUES // max(1, train[0].size))
+    values = np.unique(np.asarray(train[:rows], dtype=np.float64))
+    steps = np.diff(values)
+    # Rounding apart: 0.1 + 0.2 and 0.3 are one value.
+    steps = steps[steps > 1e-9 * np.ptp(values)] if len(steps) else steps
+    if dimension is None or spacing <= 0 or not len(steps):
+        return float(n)
+    return float(n * min(1.0, steps.min() / spacing) ** dimension)
 
 
-def _group_sizes(
-    holdout: Dataset, null: Nearest, same: Int[np.ndarray, " same"], duplicates: Duplicates
-) -> tuple[Int[np.ndarray, " groups"], Int[np.ndarray, " groups"]]:
-    """Of every group of identical items how many are in train, and how many are held out."""
-    n_train = len(duplicates.first)
-    group = n_train + exact_duplicates(holdout.array)
-    group[same] = null.indices[same]
-    in_train = np.bincount(duplicates.first, minlength=n_train + holdout.n_samples)
-    return in_train, np.bincount(group, minlength=len(in_train))
-
-
-def _too_many(both: int, sizes: Int[np.ndarray, " groups"], n: int, m: int) -> bool:
-    """Whether so many groups on both sides are improbable for labels dealt at random."""
-    law = np.ones(1)
-    for size, groups in zip(*np.unique(sizes, return_counts=True), strict=True):
-        steps = np.arange(size)
-        left = n + m - steps
-        one_side = np.prod(np.clip(n - steps, 0, None) / left) + np.prod(np.clip(m - steps, 0, None) / left)
-        law = np.convolve(law, binom.pmf(np.arange(groups + 1), groups, np.clip(1 - one_side, 0, 1)))
-    return float(law[both:].sum()) < _LEAK
-
-
-def _named(data: Dataset, row: int) -> str:
-    name = data.name_of(row)
-    return f"item {row}" if name is None else f"item {row} ({name!r})"
+def is_constant(array: Array, rows: Int[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
+    """Which of these items have one value throughout."""
+    chosen = array[rows].reshape(len(rows), -1)
+    return np.asarray((chosen == chosen[:, :1]).all(axis=1))

@@ -34,6 +34,11 @@ class Rate:
         """The Clopper–Pearson interval."""
         return clopper_pearson(self.count, self.total)
 
+    def thinned(self, total: float) -> "Rate":
+        """The same rate from fewer items: what dependent ones are worth. The count is rounded up."""
+        total = min(self.total, max(1, math.floor(total)))
+        return self if total == self.total else Rate(math.ceil(self.count * total / self.total), total)
+
 
 def clopper_pearson(count: int, total: int) -> tuple[float, float]:
     """The exact binomial interval at 95 % for ``count`` successes in ``total`` trials (Clopper & Pearson 1934)."""

@@ -7,14 +7,15 @@ near-duplicates d2 is the distance to the second nearest.
 A unit is a clump so small and so lonely that chance would hardly make it: a ball around an item whose radius ρ is below
 a third of the typical distance between neighbours (``spacing``), with no other item within gap · ρ. In d intrinsic
 dimensions two independent items are apart from all others by a factor g with probability about g^−d, so the gap is
-max(3, 100^{1/d}): one item in a hundred, at most, has a unit by accident. Spacing and d come from a sparse subset of
+max(3, 1000^{1/d}): one item in a thousand has a unit by accident. Spacing and d come from a sparse subset of
 the items, which seldom holds two of one unit.
 
 Lists of neighbours start short and grow, for those items whose list ends within a clump, up to ``LARGEST_UNIT``.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +30,9 @@ LARGEST_UNIT = 255
 
 _LIST_LENGTHS = (6, 32, LARGEST_UNIT + 1)
 _SMALLEST_GAP = 3.0
-_BY_ACCIDENT = 0.01
-_SPARSE = (32, 512)
+_BY_ACCIDENT = 0.001
+_BEYOND_ACCIDENT = 5
+_SPARSE, _SOME = (32, 512), 1000
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,29 @@ class Nearest:
     Attributes:
         distances: to the nearest training item (d1), and to the nearest one outside that one's unit (d2).
         indices: row of the nearest training item.
-        units: the first row of that one's unit, which names the unit.
+        seconds: row of the nearest one outside that one's unit.
+        units: the first row of the nearest one's unit, which names the unit.
     """
 
     distances: Float[np.ndarray, "items 2"]
     indices: Int[np.ndarray, " items"]
+    seconds: Int[np.ndarray, " items"]
     units: Int[np.ndarray, " items"]
 
     @staticmethod
     def over_variants(found: list["Nearest"]) -> "Nearest":
         """One for all variants of the same items: d1 is the least of theirs, d2 the least to any other unit."""
-        each = np.array([one.distances[:, 0] for one in found])
-        best, items = np.argmin(each, axis=0), np.arange(each.shape[1])
-        unit = np.array([one.units for one in found])[best, items]
-        others = [np.where(one.units == unit, one.distances[:, 1], one.distances[:, 0]) for one in found]
-        indices = np.array([one.indices for one in found])[best, items]
-        return Nearest(np.stack([each[best, items], np.min(others, axis=0)], axis=1), indices, unit)
+        distances, indices, seconds, units = (
+            np.array([getattr(one, field.name) for one in found]) for field in fields(Nearest)
+        )
+        best, items = np.argmin(distances[..., 0], axis=0), np.arange(distances.shape[1])
+        unit = units[best, items]
+        # The second is the first of another variant, where that is another unit.
+        same = units == unit
+        others, rows = np.where(same, distances[..., 1], distances[..., 0]), np.where(same, seconds, indices)
+        other = np.argmin(others, axis=0)
+        both = np.stack([distances[best, items, 0], others[other, items]], axis=1)
+        return Nearest(both, indices[best, items], rows[other, items], unit)
 
 
 class TrainingIndex:
@@ -71,6 +80,7 @@ class TrainingIndex:
         distinct: rows of the items that repeat no earlier one.
         spacing: typical distance between neighbours that are different items.
         gap: how lonely a unit must be.
+        dimension: intrinsic dimension of the sparse subset; None where it cannot be estimated.
     """
 
     def __init__(
@@ -80,12 +90,14 @@ class TrainingIndex:
         repeated = first != np.arange(len(first))
         self.distinct = np.flatnonzero(~repeated)
         self._ignore = repeated if repeated.any() else None
-        self.gap, self.spacing = _SMALLEST_GAP, 0.0
+        self.gap, self.spacing, self.dimension = _SMALLEST_GAP, 0.0, None
         size = int(np.clip(np.sqrt(len(self.distinct)), *_SPARSE))
-        sparse = train[np.sort(rng.permutation(self.distinct)[:size])]
+        order = rng.permutation(self.distinct)
+        self._some, sparse = np.sort(order[:_SOME]), train[np.sort(order[:size])]
         if len(sparse) > 1:
             within = nearest_neighbours(sparse, sparse, min(10, len(sparse) - 1), exclude=np.arange(len(sparse)))
-            dimension = intrinsic_dimension(within.distances) or np.inf
+            self.dimension = intrinsic_dimension(within.distances)
+            dimension = self.dimension or np.inf
             self.gap = max(_SMALLEST_GAP, _BY_ACCIDENT ** (-1 / dimension))
             thinned = (len(sparse) / len(self.distinct)) ** (1 / dimension)
             self.spacing = float(np.median(within.distances[:, 0])) * thinned
@@ -94,31 +106,61 @@ class TrainingIndex:
         """The nearest training items of items from elsewhere, of which each may come in several variants."""
         return Nearest.over_variants([self._nearest(items, None, alone=True) for items in variants])
 
-    def left_out(self, rows: Int[np.ndarray, " items"], *, with_unit: bool) -> Nearest:
+    def left_out(
+        self, rows: Int[np.ndarray, " items"], variants: Iterable[Array] | None = None, *, with_unit: bool
+    ) -> Nearest:
         """The nearest other training items of the training items ``rows``, each left out in its turn.
 
         Args:
             rows: of the training set.
+            variants: of these items; they themselves if left out.
             with_unit: whether an item is left out together with its repeats and near-duplicates. If not, it may meet
                 its own twin.
         """
         own = self.first[rows]
         twins = np.bincount(self.first, minlength=len(self.first))[own] > 1
         exclude = own if with_unit else np.where(twins, -1, own)
-        return self._nearest(self.train[rows], exclude, alone=not with_unit)
+        alone = not (with_unit and self.has_near_duplicates)
+        looked = [self.train[rows]] if variants is None else variants
+        return Nearest.over_variants([self._nearest(items, exclude, alone=alone) for items in looked])
+
+    @property
+    def has_near_duplicates(self) -> bool:
+        """Whether more training items have near-duplicates than accident explains."""
+        return float(np.mean(self._radius(self.lists) >= 0)) > _BEYOND_ACCIDENT * _BY_ACCIDENT
+
+    @property
+    def n_units(self) -> int:
+        """How many units the training set has, by the sizes of those that some of its items are in."""
+        sizes = 1 + np.sum(self.lists <= self._radius(self.lists)[:, None], axis=1)
+        return max(1, round(len(self.distinct) * float(np.mean(1 / sizes))))
+
+    @property
+    def neighbour_distance(self) -> float:
+        """The typical distance of a training item to its nearest neighbour in another unit."""
+        own = self._radius(self.lists)[:, None]
+        return float(np.median(np.min(np.where(self.lists > own, self.lists, np.inf), axis=1)))
+
+    @cached_property
+    def lists(self) -> Float[np.ndarray, "some k"]:
+        """Distances from up to a thousand distinct training items to their nearest others, in ascending order."""
+        return self.neighbours(self.train[self._some], _LIST_LENGTHS[1], leave_out=self._some).distances
+
+    def are_near_duplicates(self, found: Nearest) -> Bool[np.ndarray, " items"]:
+        """Which items from elsewhere would be in the unit of their nearest training item."""
+        first, second = found.distances.T
+        return np.asarray((first < self.spacing / _SMALLEST_GAP) & (self.gap * first < second))
 
     def neighbours(self, items: Array, k: int, leave_out: Int[np.ndarray, " items"] | None = None) -> Neighbours:
         """The k nearest distinct training items of each item; of ``leave_out`` each item passes over one row."""
         exclude = None if leave_out is None else self.first[leave_out]
         k = min(k, len(self.distinct) - (exclude is not None))
-        return nearest_neighbours(
-            items, self.train, k, ignore=self._ignore, exclude=exclude, progress=self.progress
-        )
+        return nearest_neighbours(items, self.train, k, ignore=self._ignore, exclude=exclude, progress=self.progress)
 
     def _nearest(self, items: Array, exclude: Int[np.ndarray, " items"] | None, *, alone: bool) -> Nearest:
-        """With lists that grow until they reach beyond the unit of the nearest; ``alone`` if no own unit is left out."""
+        """By lists that grow until they reach beyond the nearest one's unit; ``alone`` if no own unit is left out."""
         n = len(items)
-        distances, indices, units = np.empty((n, 2)), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        distances, rows = np.empty((n, 2)), np.empty((3, n), dtype=np.int64)
         waiting = np.arange(n)
         n_others = len(self.distinct) - (exclude is not None)
         for k in (min(length, n_others) for length in _LIST_LENGTHS):
@@ -133,11 +175,12 @@ class TrainingIndex:
             read, reaches = self._read(lists, around)
             done = reaches if k < min(_LIST_LENGTHS[-1], n_others) else np.ones(len(waiting), dtype=bool)
             place = waiting[done]
-            distances[place], indices[place], units[place] = read.distances[done], read.indices[done], read.units[done]
+            distances[place] = read.distances[done]
+            rows[:, place] = read.indices[done], read.seconds[done], read.units[done]
             waiting = waiting[~done]
             if not len(waiting):
                 break
-        return Nearest(distances, indices, units)
+        return Nearest(distances, *rows)
 
     def _without_own_unit(self, lists: "_Lists") -> "_Lists":
         """Lists of training items around themselves, less their own units; at least two neighbours stay."""
@@ -148,24 +191,28 @@ class TrainingIndex:
         distances = np.where(gone, np.inf, lists.distances)
         return _Lists(*(np.take_along_axis(each, order, axis=1) for each in (distances, lists.indices)))
 
-    def _read(self, lists: "_Lists", around: Float[np.ndarray, "items k"]) -> tuple[Nearest, Bool[np.ndarray, " items"]]:
+    def _read(
+        self, lists: "_Lists", around: Float[np.ndarray, "items k"]
+    ) -> tuple[Nearest, Bool[np.ndarray, " items"]]:
         """d1, d2 and the unit from lists and the distances of their members from the first; and which reach beyond."""
         inside = around <= self._radius(np.sort(around[:, 1:], axis=1))[:, None]
         inside[:, 0] = True
-        second = np.min(np.where(inside, np.inf, lists.distances), axis=1)
-        # Nothing beyond the unit: the nearest is as far as the second.
-        second = np.where(np.isinf(second), lists.distances[:, -1], second)
+        # Nothing beyond the unit: the last is taken for the second.
+        inside[inside.all(axis=1), -1] = False
+        second = np.argmax(~inside, axis=1)
         unit = np.min(np.where(inside, lists.indices, np.iinfo(np.int64).max), axis=1)
         reaches = np.max(np.where(np.isinf(around), 0, around), axis=1) >= self.spacing / _SMALLEST_GAP
-        return Nearest(np.stack([lists.distances[:, 0], second], axis=1), lists.indices[:, 0], unit), reaches
+        items = np.arange(len(second))
+        distances = np.stack([lists.distances[:, 0], lists.distances[items, second]], axis=1)
+        return Nearest(distances, lists.indices[:, 0], lists.indices[items, second], unit), reaches
 
     def _radius(self, others: Float[np.ndarray, "items k"]) -> Float[np.ndarray, " items"]:
-        """The radius of the unit around an item, from the distances of others in ascending order; −1 where it is alone."""
+        """The radius of the unit around an item, by the distances of others, ascending; −1 where it is alone."""
         if others.shape[1] < 2:
             return np.full(len(others), -1.0)
         radius, beyond = others[:, :-1], others[:, 1:]
         lonely = (radius < self.spacing / _SMALLEST_GAP) & (self.gap * radius < beyond) & np.isfinite(beyond)
-        return np.max(np.where(lonely, radius, -1.0), axis=1)
+        return np.asarray(np.max(np.where(lonely, radius, -1.0), axis=1))
 
     def _around_first(self, lists: "_Lists") -> Float[np.ndarray, "items k"]:
         """Distances of each list's members from its first member; infinite where they were left out."""

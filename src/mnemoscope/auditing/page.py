@@ -60,7 +60,7 @@ def _peak_one(values: Float[np.ndarray, " items"], edges: list[float]) -> Float[
 
 def gallery(report: AuditResult) -> list[dict[str, Any]]:
     """The closest generated items, each beside its nearest training item; empty where items are no pictures."""
-    flags = np.logical_or.reduce([result.flags for result in report.results])
+    flags = report.evidence[0].flagged
     shape = report.train.event_shape
     low_high = report.train.value_range
     shown = []

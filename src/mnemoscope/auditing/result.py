@@ -1,17 +1,24 @@
-"""What an audit found, and how it says so: one sentence, and a dictionary for machines."""
+"""What an audit found, and how it says so: one sentence for each axis, and a dictionary for machines."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 
-from mnemoscope.auditing.identical import Duplicates, Identical
+from mnemoscope.auditing.closeness import Closeness
+from mnemoscope.auditing.copies import Copies
+from mnemoscope.auditing.evidence import Evidence
+from mnemoscope.auditing.identical import Identical
 from mnemoscope.auditing.measures import MeasureResult
 from mnemoscope.auditing.nearest import Nearest
-from mnemoscope.auditing.verdict import Tone, judge
+from mnemoscope.auditing.repeats import Repeated
+from mnemoscope.auditing.verdict import Tone, Verdict, judge
 from mnemoscope.data import Dataset
 from mnemoscope.pages.render import percent
+
+SCHEMA = "mnemoscope.audit/2"
 
 _NO_GUARANTEE = (
     "Distances are no privacy guarantee: a model that passes may still leak its training data in ways that no distance "
@@ -20,7 +27,10 @@ _NO_GUARANTEE = (
 
 
 class Flagged(NamedTuple):
-    """A generated item and the training item it is nearest to; their names are None where items have none."""
+    """A generated item and the training item it is nearest to; their names are None where items have none.
+
+    ``p`` is the conformal p-value of its copy score.
+    """
 
     generated: int
     train: int
@@ -28,6 +38,7 @@ class Flagged(NamedTuple):
     train_name: str | None
     distance: float
     ratio: float
+    p: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,50 +47,83 @@ class AuditResult:
 
     Attributes:
         nearest: the nearest training item of each generated item, with d1 and d2.
-        null_nearest: the same for each item of the null.
-        results: one for each measure; the first decides the verdict, with ``identical``.
-        duplicates: training items that repeat each other.
-        identical: samples that are identical to a training item.
-        unlike: in what way the samples cannot be draws from the data; empty where none was found.
+        evidence: the samples against the null; where a training set alone can be read in two ways, against both.
+        closeness: the second axis; None without a held-out set.
+        repeated: training items that repeat each other.
         intrinsic_dimension: of the training set, estimated; None where it cannot be.
+        resolution: the smallest share of copies that silence must exclude.
     """
 
     generated: Dataset
     train: Dataset
     holdout: Dataset | None
     nearest: Nearest
-    null_nearest: Nearest
-    results: tuple[MeasureResult, ...]
-    duplicates: Duplicates
-    identical: Identical
-    unlike: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    closeness: Closeness | None
+    repeated: Repeated
     intrinsic_dimension: float | None
+    resolution: float
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def null_nearest(self) -> Nearest:
+        """The nearest training item of each item of the null."""
+        return self.evidence[0].null.nearest
+
+    @property
+    def results(self) -> tuple[MeasureResult, ...]:
+        """One for each measure, by its own threshold."""
+        return self.evidence[0].results
+
+    @property
+    def copies(self) -> Copies:
+        """The first axis: the calibrated distance ratio."""
+        return self.evidence[0].copies
+
+    @property
+    def identical(self) -> Identical:
+        """Samples that are identical to a training item."""
+        return self.evidence[0].identical
+
+    @property
+    def unlike(self) -> tuple[str, ...]:
+        """In what way the samples cannot be draws from the data; empty where none was found."""
+        return self.evidence[0].unlike
 
     @property
     def fraction(self) -> float:
         """Share of the generated items that the first measure calls copies."""
         return self.results[0].rate.fraction
 
+    @cached_property
+    def judgement(self) -> Verdict:
+        """The verdict of all tests together."""
+        return judge(self.evidence, self.closeness, self.resolution)
+
     @property
     def memorizes(self) -> bool:
-        """Whether the first measure's excess, or the identical samples, exceed the null beyond chance."""
-        return self.tone == "memorizes"
+        """Whether identical samples or calibrated copies exceed the null beyond chance."""
+        return self.judgement.memorizes
+
+    @property
+    def drawn(self) -> bool | None:
+        """Whether samples are drawn to training items beyond what a fitted Gaussian is; None if it was not tested."""
+        return self.judgement.drawn
 
     @property
     def tone(self) -> Tone:
         """Whether the verdict accuses, acquits or neither."""
-        return judge(self.results[0], self.identical, self.unlike).tone
+        return self.judgement.tone
 
     @property
     def verdict(self) -> str:
-        """The result in one sentence."""
-        return judge(self.results[0], self.identical, self.unlike).sentence
+        """The result in words: copies, then closeness."""
+        return self.judgement.sentence
 
     @property
     def flagged(self) -> list[Flagged]:
-        """Every generated item that some measure calls a copy, nearest first."""
-        return self._pairs(np.logical_or.reduce([result.flags for result in self.results]))
+        """Every generated item that a threshold or the list calls a copy, nearest first."""
+        return self._pairs(self.evidence[0].flagged)
 
     @property
     def closest(self) -> list[Flagged]:
@@ -98,23 +142,27 @@ class AuditResult:
             found.append(
                 f"the training set's intrinsic dimension is about {dimension:.1f}; in few dimensions distance "
                 f"rules flag honest samples, here {first.name} {percent(first.null.fraction)} of the null: trust the "
-                f"excess, not the fraction"
+                f"list and the excess, not the fraction"
             )
-        if self.duplicates.items:
+        if self.repeated.items:
             found.append(
-                f"{self.duplicates.items} training items are identical to another, in {self.duplicates.clusters} "
+                f"{self.repeated.items} training items are identical to another, in {self.repeated.clusters} "
                 f"clusters: each cluster counts as one item"
             )
-        if self.holdout is not None and (same := int((self.null_nearest.distances[:, 0] == 0).sum())):
+        if self.holdout is not None and self.identical.null.count:
             found.append(
-                f"{same} held-out items are identical to training items, no more than repeats within the sets explain; "
-                f"if they were not kept from training, copies hide in the null"
+                f"{self.identical.null.count} held-out items are identical to training items, no more than repeats "
+                f"within the sets explain; if they were not kept from training, copies hide in the null"
             )
+        if self.holdout is None:
+            found.append("without a held-out set the null is approximate, and closeness to train is not tested")
+        if (repeats := self.provenance.get("repeats")) is not None:
+            found.append(f"repeats in the training set were said to be {_SAID[repeats]}")
         found += [
-            f"the measures disagree: {other.name} finds {'an' if other.memorizes else 'no'} excess over the null, "
-            f"{first.name} {'does' if first.memorizes else 'does not'}"
+            f"the fixed rules disagree: {other.name} finds {'an' if other.exceeds else 'no'} excess over the null, "
+            f"{first.name} {'does' if first.exceeds else 'does not'}"
             for other in others
-            if other.memorizes != first.memorizes
+            if other.exceeds != first.exceeds
         ]
         return found
 
@@ -131,17 +179,24 @@ class AuditResult:
     def to_dict(self) -> dict[str, Any]:
         """The content of ``report.json``."""
         flagged = self.flagged
+        chosen = self.evidence[0].flagged
         sets = {"generated": self.generated, "train": self.train, "holdout": self.holdout}
         return {
+            "schema": SCHEMA,
             "verdict": self.verdict,
+            "memorizes": self.memorizes,
+            "drawn": self.drawn,
+            "tests": self.judgement.tests,
             "n_generated": self.generated.n_samples,
             "n_train": self.train.n_samples,
             "n_holdout": None if self.holdout is None else self.holdout.n_samples,
             "intrinsic_dimension": self.intrinsic_dimension,
             "identical": self.identical.to_dict(),
+            "copies": self.copies.to_dict(),
+            "closeness": None if self.closeness is None else self.closeness.to_dict(),
             "measures": {result.name: result.to_dict() for result in self.results},
-            "duplicates": {"clusters": self.duplicates.clusters, "items": self.duplicates.items},
-            "extracted": {"distinct": len({pair.train for pair in flagged})},
+            "duplicates": {"clusters": self.repeated.clusters, "items": self.repeated.items},
+            "extracted": {"distinct": len(np.unique(self.nearest.units[chosen]))},
             "flagged": [pair._asdict() for pair in flagged],
             "warnings": self.warnings,
             "limits": self.limits,
@@ -163,9 +218,8 @@ class AuditResult:
 
     def _pair(self, generated: int, train: int, first: float, second: float) -> Flagged:
         names = self.generated.name_of(generated), self.train.name_of(train)
-        return Flagged(generated, train, *names, float(first), _ratio(first, second))
+        p = float(self.copies.p_values[generated])
+        return Flagged(generated, train, *names, float(first), 0.0 if first == 0 else float(first / second), p)
 
 
-def _ratio(first: float, second: float) -> float:
-    """d1/d2, with 0/0 = 0: an exact copy."""
-    return 0.0 if first == 0 else float(first / second)
+_SAID = {"law": "of the law", "made": "made by hand"}

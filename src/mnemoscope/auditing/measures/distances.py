@@ -37,7 +37,7 @@ class DistanceRatio(Measure):
     def scores(self, search: Search) -> Float[np.ndarray, " items"]:
         """d1/d2, with 0/0 = 0."""
         first, second = search.nearest.distances.T
-        return np.divide(first, second, out=np.zeros(len(first)), where=first > 0)
+        return np.asarray(np.divide(first, second, out=np.zeros(len(first)), where=first > 0))
 
     def rule(self, geometry: Geometry) -> str:  # noqa: ARG002
         """The rule in words."""

@@ -1,0 +1,96 @@
+"""What samples and a null show side by side, and the tests made of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from mnemoscope.auditing.copies import Copies, calibrated
+from mnemoscope.auditing.identical import Identical
+from mnemoscope.auditing.intervals import Rate
+from mnemoscope.auditing.measures import DistanceRatio, Measure, MeasureResult, Search
+from mnemoscope.auditing.null import Null
+
+FAMILY_WISE = 0.05
+"""Probability, at most, that honest samples fail any of an audit's tests."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The samples against one null.
+
+    Attributes:
+        null: the honest items.
+        results: one for each measure that was asked for.
+        copies: the calibrated distance ratio, which the verdict rests on.
+        further: the other scale-free measures that were asked for, calibrated too.
+        identical: samples that are identical to a training item.
+        unlike: in what way the samples cannot be draws from the data; empty where none was found.
+    """
+
+    null: Null
+    results: tuple[MeasureResult, ...]
+    copies: Copies
+    further: tuple[Copies, ...]
+    identical: Identical
+    unlike: tuple[str, ...]
+
+    @property
+    def p_values(self) -> dict[str, float]:
+        """Of each test for copies."""
+        scores = {f"copies by {each.score}": each.p for each in (self.copies, *self.further)}
+        return {"identical samples": self.identical.p, **scores}
+
+    @property
+    def flagged(self) -> Bool[np.ndarray, " samples"]:
+        """Samples that a threshold or a list calls copies."""
+        flags = [result.flags for result in self.results]
+        lists = [each.listed for each in (self.copies, *self.further)]
+        return np.asarray(np.logical_or.reduce(flags + lists))
+
+
+def gather(
+    search: Search,
+    null: Null,
+    measures: Sequence[Measure],
+    identical: Identical,
+    unlike: tuple[str, ...],
+    rng: np.random.Generator,
+) -> Evidence:
+    """Score samples and null by every measure; calibrate those that may be, the distance ratio always."""
+    results = tuple(_result(measure, search, null) for measure in measures)
+    standard = next((result for result in results if result.name == DistanceRatio.name), None)
+    main = standard or _result(DistanceRatio(), search, null)
+    copies, *further = (
+        calibrated(result.name, null.source, result.scores, result.null_scores, rng, result.effective)
+        for result in (main, *(result for result in results if result.scale_free and result is not main))
+    )
+    return Evidence(null, results, copies, tuple(further), identical, unlike)
+
+
+def _result(measure: Measure, search: Search, null: Null) -> MeasureResult:
+    scores, null_scores = measure.scores(search), measure.scores(null.search)
+    flags, null_flags = scores < measure.threshold, null_scores < measure.threshold
+    return MeasureResult(
+        name=measure.name,
+        rule=measure.rule(search.geometry),
+        limits=measure.limits,
+        scale_free=measure.scale_free,
+        scores=scores,
+        null_scores=null_scores,
+        flags=flags,
+        rate=Rate(int(flags.sum()), len(flags)),
+        null=Rate(int(null_flags.sum()), len(null_flags)),
+        null_source=null.source,
+        effective=null.effective(null_scores),
+    )
+
+
+def holm(p_values: dict[str, float]) -> dict[str, float]:
+    """Adjusted p-values of Holm (1979): below a level, those tests are rejected together at that family-wise level."""
+    adjusted, running = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[name]))
+        adjusted[name] = running
+    return {name: adjusted[name] for name in p_values}

@@ -1,0 +1,90 @@
+"""The null: honest items, compared with the training set as the samples are.
+
+With a held-out set it is exact. Without one, training items are left out one at a time and compared with all others.
+Train alone cannot tell what its repeats and near-duplicates mean:
+
+- ``law``: they belong to the law, as blank frames and rounded values do. An honest sample meets its twin as often as
+  the law has it, so an item left out may meet its own;
+- ``made``: they were made by hand, as JPEG versions and augmentations are. An honest sample has no twin, so an item is
+  left out with its whole unit.
+
+Where the two readings lead to different verdicts there is none.
+
+Scores left out one at a time lean on each other: of two mutual neighbours in the plane both are flagged or none. A sum
+of n scores then varies as that of fewer, ``effective``: n · Σ z_i² / Σ z_i z_j, the second sum over pairs that share an
+item (themselves, their nearest, the second), z an indicator less its mean.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.sparse import csr_array
+
+from mnemoscope.auditing.comparison import Comparison
+from mnemoscope.auditing.measures import Search
+from mnemoscope.auditing.nearest import Nearest
+
+Repeats: TypeAlias = Literal["law", "made"]
+READINGS: tuple[Repeats, Repeats] = ("law", "made")
+
+HELD_OUT = "held-out set"
+LEFT_OUT = "leave-one-out on the training set"
+_QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+@dataclass(frozen=True)
+class Null:
+    """Honest items and their nearest training items.
+
+    Attributes:
+        source: the held-out set, or leave-one-out.
+        search: what is nearest to each.
+        first: of training items that were left out, the first identical one; None for a held-out set.
+        repeats: how repeats were read when items were left out.
+    """
+
+    source: str
+    search: Search
+    first: Int[np.ndarray, " items"] | None = None
+    repeats: Repeats | None = None
+
+    @classmethod
+    def left_out(cls, comparison: Comparison, n: int, repeats: Repeats, rng: np.random.Generator) -> "Null":
+        """Up to n training items, each left out in its turn."""
+        index = comparison.index
+        population = np.arange(len(index.first)) if repeats == "law" else index.distinct
+        rows = np.sort(rng.permutation(population)[:n])
+        search = comparison.search_left_out(rows, with_unit=repeats == "made")
+        return cls(LEFT_OUT, search, index.first[rows], repeats)
+
+    @property
+    def nearest(self) -> Nearest:
+        """d1 and d2 of each item."""
+        return self.search.nearest
+
+    def effective(self, scores: Float[np.ndarray, " items"]) -> float:
+        """How many independent items these are worth to the distribution function of their scores."""
+        if self._links is None:
+            return float(len(scores))
+        worst = 1.0
+        for level in _QUANTILES:
+            below = scores <= np.quantile(scores, level)
+            z = below - below.mean()
+            if (total := float(z @ z)) > 0:
+                worst = max(worst, float(z @ (self._links @ z)) / total)
+        return len(scores) / worst
+
+    @cached_property
+    def _links(self) -> csr_array | None:
+        """Which items share an item, themselves included."""
+        if self.first is None:
+            return None
+        n = len(self.first)
+        items = np.concatenate([self.first, self.nearest.indices, self.nearest.seconds])
+        incidence = csr_array((np.ones(3 * n), (np.tile(np.arange(n), 3), items)))
+        links = incidence @ incidence.T
+        links.data[:] = 1
+        return links
