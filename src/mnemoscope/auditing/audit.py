@@ -91,18 +91,18 @@ def audit(
     else:
         items = comparable(held_out, train, "the held-out set")
         _need(held_out.n_samples, resolution, held_out.name, "held-out items")
-        nulls = (Null(HELD_OUT, comparison.search(items)),)
-        check_identical(held_out, train, repeated, Repeated(items))
+        also = Repeated(items)
+        check_identical(held_out, train, repeated, also)
+        nulls = (Null(HELD_OUT, comparison.search(items), repeated.rows_of(also) >= 0),)
         check_near(held_out, train, comparison.index, nulls[0].nearest, left_out.nearest)
-        near = _closeness(comparison, search, samples, items, repeated, rng)
+        near = _closeness(comparison, search, samples, repeated, also, rng)
 
     same = repeated.rows_of(Repeated(samples))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
     coincidences = _coincidences(comparison, same, repeated)
     evidence = []
     for null in nulls:
-        honest = null.nearest.distances[:, 0] == 0
-        identical = Identical.find(same, honest, coincidences)
+        identical = Identical.find(same, null.identical, coincidences)
         strange = unlike(generated, train, in_order, search.nearest, null)
         evidence.append(gather(search, null, chosen, identical, strange, rng))
     return Report(
@@ -155,13 +155,12 @@ def _closeness(
     comparison: Comparison,
     search: Search,
     samples: Array,
-    holdout: Array,
     repeated: Repeated,
+    held_out: Repeated,
     rng: np.random.Generator,
 ) -> Closeness:
     train, index = comparison.train.array, comparison.index
-    held_out = Repeated(holdout)
-    other = comparison.other_index(holdout, held_out.first)
+    other = comparison.other_index(held_out.array, held_out.first)
     multiplicities = repeated.multiplicity, held_out.multiplicity
     to_holdout = other.nearest(comparison.look(samples))
     votes = cast_votes(search.nearest, to_holdout, *multiplicities)
@@ -171,5 +170,5 @@ def _closeness(
     )
     n_units = index.n_units, other.n_units
     nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
-    blurred = blurred_shares(train, holdout, index.neighbour_distance, _BLURRED, rng)
+    blurred = blurred_shares(train, held_out.array, index.neighbour_distance, _BLURRED, rng)
     return closeness(votes, reference, n_units, blurred, nearest, rng)

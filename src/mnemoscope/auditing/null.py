@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
 
 from mnemoscope.auditing.comparison import Comparison
@@ -42,12 +42,14 @@ class Null:
     Attributes:
         source: the held-out set, or leave-one-out.
         search: what is nearest to each.
+        identical: which of them are identical to a (or another) training item.
         first: of training items that were left out, the first identical one; None for a held-out set.
         repeats: how repeats were read when items were left out.
     """
 
     source: str
     search: Search
+    identical: Bool[np.ndarray, " items"]
     first: Int[np.ndarray, " items"] | None = None
     repeats: Repeats | None = None
 
@@ -58,7 +60,8 @@ class Null:
         population = np.arange(len(index.first)) if repeats == "law" else index.distinct
         rows = np.sort(rng.permutation(population)[:n])
         search = comparison.search_left_out(rows, with_unit=repeats == "made")
-        return cls(LEFT_OUT, search, index.first[rows], repeats)
+        identical = np.bincount(index.first)[index.first[rows]] > 1 if repeats == "law" else np.zeros(len(rows), bool)
+        return cls(LEFT_OUT, search, identical, index.first[rows], repeats)
 
     @property
     def nearest(self) -> Nearest:

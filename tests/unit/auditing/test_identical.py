@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnemoscope.auditing import Duplicates, Rate, audit, difference_interval
-from mnemoscope.auditing.identical import Identical, _too_many, exact_duplicates
+from mnemoscope.auditing import Rate, Repeated, audit, difference_interval
+from mnemoscope.auditing.identical import Identical
+from mnemoscope.auditing.overlap import _too_many
 from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
