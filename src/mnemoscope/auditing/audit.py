@@ -24,7 +24,7 @@ from mnemoscope.auditing.overlap import check_identical, check_near
 from mnemoscope.auditing.references import blurred_shares, gaussian_samples
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.report import Report
-from mnemoscope.choose import check_name
+from mnemoscope.choose import choose
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import Array, ArrayLike
 from mnemoscope.errors import InputError
@@ -41,7 +41,7 @@ def audit(
     *,
     holdout: Dataset | ArrayLike | None = None,
     measures: Sequence[str | Measure] = STANDARD,
-    repeats: Repeats | None = None,
+    repeats: str | None = None,
     resolution: float = 0.1,
     seed: int = 0,
     progress: bool = False,
@@ -70,10 +70,9 @@ def audit(
     chosen = _choose(measures)
     if not 0 < resolution < 1:
         raise InputError(f"resolution must lie in (0, 1), got {resolution}")
-    if repeats is not None:
-        check_name(repeats, READINGS, "repeats")
-        if held_out is not None:
-            raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
+    reading = None if repeats is None else choose(repeats, READINGS, "repeats")
+    if reading is not None and held_out is not None:
+        raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     samples = comparable(generated, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)
     n_distinct = train.n_samples - repeated.redundant
@@ -83,11 +82,11 @@ def audit(
 
     comparison = Comparison(train, repeated.first, rng, progress=progress)
     n_left_out = _LEFT_OUT_ITEMS if held_out is not None else max(generated.n_samples, _LEFT_OUT_ITEMS)
-    left_out = Null.left_out(comparison, n_left_out, repeats or "law", rng)
+    left_out = Null.left_out(comparison, n_left_out, reading or "law", rng)
     search = comparison.search(samples)
     if held_out is None:
         _need(len(left_out.nearest.indices), resolution, train.name, "training items for a null without held-out data")
-        nulls, near = _readings(comparison, left_out, repeated, repeats, rng), None
+        nulls, near = _readings(comparison, left_out, repeated, reading, rng), None
     else:
         items = comparable(held_out, train, "the held-out set")
         _need(held_out.n_samples, resolution, held_out.name, "held-out items")
@@ -103,8 +102,7 @@ def audit(
     evidence = []
     for null in nulls:
         identical = Identical.find(same, null.identical, coincidences)
-        strange = unlike(generated, train, in_order, search.nearest, null)
-        evidence.append(gather(search, null, chosen, identical, strange, rng))
+        evidence.append(gather(search, null, chosen, identical, rng))
     return Report(
         generated=generated,
         train=train,
@@ -112,6 +110,7 @@ def audit(
         nearest=search.nearest,
         evidence=tuple(evidence),
         closeness=near,
+        unlike=unlike(generated, train, in_order, search.nearest, evidence[0]),
         repeated=repeated,
         intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
         resolution=resolution,

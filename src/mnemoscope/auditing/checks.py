@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
+from mnemoscope.auditing.evidence import Evidence
 from mnemoscope.auditing.nearest import Nearest
-from mnemoscope.auditing.null import HELD_OUT, Null
+from mnemoscope.auditing.null import HELD_OUT
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array, row_chunks
 from mnemoscope.errors import InputError
@@ -89,13 +90,15 @@ def _typical_range(array: Array) -> tuple[float, float]:
     return float(np.median(low)), float(np.median(high))
 
 
-def unlike(generated: Dataset, train: Dataset, copies_in_order: bool, found: Nearest, null: Null) -> tuple[str, ...]:
+def unlike(
+    generated: Dataset, train: Dataset, copies_in_order: bool, found: Nearest, evidence: Evidence
+) -> tuple[str, ...]:
     """In what way the samples cannot be draws from the data, whatever they are near to.
 
     All samples are one item, each is constant while training items are not, they are the training set row by row
-    (``copies_in_order``); most lie further from all training items, or nearer, than 95 % of honest items do; pictures
-    vary by less than half or more than twice the variance of the data; a column of a table is off by more than its
-    spread, or spread by less than a third or more than three times.
+    (``copies_in_order``); most lie further from all training items, or nearer without being listed as copies, than 95 %
+    of honest items do; pictures vary by less than half or more than twice the variance of the data; a column of a table
+    is off by more than its spread, or spread by less than a third or more than three times.
     """
     reasons = []
     if _all_equal(generated.array):
@@ -104,8 +107,10 @@ def unlike(generated: Dataset, train: Dataset, copies_in_order: bool, found: Nea
         reasons.append("every sample has one value throughout")
     if copies_in_order:
         reasons.append("they are the training set, row by row")
+    null = evidence.null
     low, high = np.quantile(null.nearest.distances[:, 0], (_RARE, 1 - _RARE))
-    further, nearer = np.mean(found.distances[:, 0] > high), np.mean(found.distances[:, 0] < low)
+    further = np.mean(found.distances[:, 0] > high)
+    nearer = np.mean((found.distances[:, 0] < low) & ~evidence.copies.listed)
     for share, how, most in ((further, "further from", "furthest"), (nearer, "nearer to", "nearest")):
         if share > 0.5:
             reasons.append(

@@ -128,6 +128,6 @@ def _honest_suprema(
 
 
 def _detectable(n: int, needed: float) -> float:
-    """The share of copies of which a sample of n holds at least the share ``needed``, in 95 % of cases."""
-    count = int(np.ceil(needed * n))
+    """The share of copies of which a sample of n holds more than the share ``needed``, in 95 % of cases."""
+    count = int(np.floor(needed * n + 1e-9)) + 1
     return float(beta.ppf(_CONFIDENCE, count, n - count + 1)) if count <= n else float(needed)

@@ -26,7 +26,6 @@ class Evidence:
         copies: the calibrated distance ratio, which the verdict rests on.
         further: the other scale-free measures that were asked for, calibrated too.
         identical: samples that are identical to a training item.
-        unlike: in what way the samples cannot be draws from the data; empty where none was found.
     """
 
     null: Null
@@ -34,7 +33,6 @@ class Evidence:
     copies: Copies
     further: tuple[Copies, ...]
     identical: Identical
-    unlike: tuple[str, ...]
 
     @property
     def p_values(self) -> dict[str, float]:
@@ -55,7 +53,6 @@ def gather(
     null: Null,
     measures: Sequence[Measure],
     identical: Identical,
-    unlike: tuple[str, ...],
     rng: np.random.Generator,
 ) -> Evidence:
     """Score samples and null by every measure; calibrate those that may be, the distance ratio always."""
@@ -66,7 +63,7 @@ def gather(
         calibrated(result.name, null.source, result.scores, result.null_scores, rng, result.effective)
         for result in (main, *(result for result in results if result.scale_free and result is not main))
     )
-    return Evidence(null, results, copies, tuple(further), identical, unlike)
+    return Evidence(null, results, copies, tuple(further), identical)
 
 
 def _result(measure: Measure, search: Search, null: Null) -> MeasureResult:

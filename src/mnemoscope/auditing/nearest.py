@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.data.arrays import CHUNK_BYTES, Array
 from mnemoscope.neighbours import Neighbours, nearest_neighbours
 
@@ -96,7 +95,7 @@ class TrainingIndex:
         self._some, sparse = np.sort(order[:_SOME]), train[np.sort(order[:size])]
         if len(sparse) > 1:
             within = nearest_neighbours(sparse, sparse, min(10, len(sparse) - 1), exclude=np.arange(len(sparse)))
-            self.dimension = intrinsic_dimension(within.distances)
+            self.dimension = _typical_dimension(within.distances)
             dimension = self.dimension or np.inf
             self.gap = max(_SMALLEST_GAP, _BY_ACCIDENT ** (-1 / dimension))
             thinned = (len(sparse) / len(self.distinct)) ** (1 / dimension)
@@ -224,6 +223,15 @@ class TrainingIndex:
             members = self.train[part.ravel()].reshape(*part.shape, -1).astype(np.float64)
             around[start : start + rows] = np.linalg.norm(members - members[:, :1], axis=2)
         return np.where(np.isinf(lists.distances), np.inf, around)
+
+
+def _typical_dimension(distances: Float[np.ndarray, "items k"]) -> float | None:
+    """As ``intrinsic_dimension``, by the median over items in place of the mean: clumps must not lower it."""
+    distances = distances[distances[:, 0] > 0]
+    if len(distances) == 0 or distances.shape[1] < 2:
+        return None
+    inverse = float(np.median(np.mean(np.log(distances[:, -1:] / distances[:, :-1]), axis=1)))
+    return 1 / inverse if inverse > 0 else None
 
 
 class _Lists(NamedTuple):

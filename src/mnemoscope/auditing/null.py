@@ -28,7 +28,7 @@ from mnemoscope.auditing.measures import Search
 from mnemoscope.auditing.nearest import Nearest
 
 Repeats: TypeAlias = Literal["law", "made"]
-READINGS: tuple[Repeats, Repeats] = ("law", "made")
+READINGS: dict[str, Repeats] = {"law": "law", "made": "made"}
 
 HELD_OUT = "held-out set"
 LEFT_OUT = "leave-one-out on the training set"

@@ -49,6 +49,7 @@ class AuditResult:
         nearest: the nearest training item of each generated item, with d1 and d2.
         evidence: the samples against the null; where a training set alone can be read in two ways, against both.
         closeness: the second axis; None without a held-out set.
+        unlike: in what way the samples cannot be draws from the data; empty where none was found.
         repeated: training items that repeat each other.
         intrinsic_dimension: of the training set, estimated; None where it cannot be.
         resolution: the smallest share of copies that silence must exclude.
@@ -60,6 +61,7 @@ class AuditResult:
     nearest: Nearest
     evidence: tuple[Evidence, ...]
     closeness: Closeness | None
+    unlike: tuple[str, ...]
     repeated: Repeated
     intrinsic_dimension: float | None
     resolution: float
@@ -86,11 +88,6 @@ class AuditResult:
         return self.evidence[0].identical
 
     @property
-    def unlike(self) -> tuple[str, ...]:
-        """In what way the samples cannot be draws from the data; empty where none was found."""
-        return self.evidence[0].unlike
-
-    @property
     def fraction(self) -> float:
         """Share of the generated items that the first measure calls copies."""
         return self.results[0].rate.fraction
@@ -98,7 +95,7 @@ class AuditResult:
     @cached_property
     def judgement(self) -> Verdict:
         """The verdict of all tests together."""
-        return judge(self.evidence, self.closeness, self.resolution)
+        return judge(self.evidence, self.closeness, self.unlike, self.resolution)
 
     @property
     def memorizes(self) -> bool:

@@ -40,12 +40,14 @@ class Verdict(NamedTuple):
     drawn: bool | None
 
 
-def judge(readings: tuple[Evidence, ...], closeness: Closeness | None, resolution: float) -> Verdict:
+def judge(
+    readings: tuple[Evidence, ...], closeness: Closeness | None, unlike: tuple[str, ...], resolution: float
+) -> Verdict:
     """The verdict from one null, or from both readings of a null without held-out data."""
-    verdicts = [_judge(evidence, closeness, resolution) for evidence in readings]
+    verdicts = [_judge(evidence, closeness, unlike, resolution) for evidence in readings]
     first = verdicts[0]
     if len({verdict.memorizes for verdict in verdicts}) == 1:
-        return first
+        return next((verdict for verdict in verdicts if verdict.tone != "clear"), first)
     both = "; ".join(
         f"{_READINGS[evidence.null.repeats]}, {_rates(evidence)}" for evidence in readings if evidence.null.repeats
     )
@@ -56,7 +58,7 @@ def judge(readings: tuple[Evidence, ...], closeness: Closeness | None, resolutio
     return Verdict(sentence, "unclear", first.tests, memorizes=False, drawn=first.drawn)
 
 
-def _judge(evidence: Evidence, closeness: Closeness | None, resolution: float) -> Verdict:
+def _judge(evidence: Evidence, closeness: Closeness | None, reasons: tuple[str, ...], resolution: float) -> Verdict:
     p_values = dict(evidence.p_values)
     if closeness is not None:
         p_values[CLOSENESS] = closeness.p_drawn
@@ -64,7 +66,7 @@ def _judge(evidence: Evidence, closeness: Closeness | None, resolution: float) -
     rejected = {name for name, p in tests.items() if p <= FAMILY_WISE}
     memorizes, drawn = bool(rejected - {CLOSENESS}), None if closeness is None else CLOSENESS in rejected
     near = closeness_sentence(closeness, drawn)
-    unlike = f"these samples are not like the data ({'; '.join(evidence.unlike)}); " if evidence.unlike else ""
+    unlike = f"these samples are not like the data ({'; '.join(reasons)}); " if reasons else ""
     if memorizes:
         return Verdict(
             f"This model memorizes: {unlike}{_found(evidence, rejected)}. {near}", "memorizes", tests, True, drawn

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from mnemoscope.auditing import MEASURES, AbsoluteDistance, DistanceRatio, audit, nearest
+from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, audit
 from mnemoscope.auditing.dimension import intrinsic_dimension
-from mnemoscope.auditing.measures import Geometry
+from mnemoscope.auditing.measures import STANDARD, Geometry, Search
+from mnemoscope.auditing.nearest import Nearest, TrainingIndex
 from mnemoscope.data import Dataset, load, load_digits
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.neighbours import nearest_neighbours
@@ -17,7 +18,9 @@ from mnemoscope.neighbours import nearest_neighbours
 
 @pytest.fixture(scope="module")
 def digits() -> tuple[Dataset, Dataset]:
-    return load_digits().split(500, seed=0)
+    train, holdout = load_digits().split(500, seed=0)
+    # The digits come writer by writer: in a random order the held-out items are exchangeable.
+    return train, holdout.take(np.random.default_rng(0).permutation(500))
 
 
 def noisy(items: np.ndarray, size: float, seed: int = 0) -> np.ndarray:
@@ -36,10 +39,16 @@ def test_copies_are_found_and_honest_samples_are_not(digits: tuple[Dataset, Data
         assert result.excess_interval[0] <= 0 <= result.excess_interval[1]
     assert copied.memorizes
     assert copied.fraction == 1
-    assert copied.verdict.startswith("This model memorizes: 100 % of the samples")
+    assert copied.verdict.startswith("This model memorizes: ")
+    assert "at least 98.7 % of the samples are copies of training items by distance-ratio" in copied.verdict
     assert not clean.memorizes
     assert clean.verdict.startswith("No memorization beyond the null was found")
     assert [pair.train for pair in sorted(copied.flagged)] == list(range(200))
+    assert copied.copies.listed.all()
+    assert not clean.copies.listed.any()
+    assert copied.drawn
+    assert not clean.drawn
+    assert clean.tone == "clear"
 
 
 def test_a_mixture_is_measured(digits: tuple[Dataset, Dataset]) -> None:
@@ -48,7 +57,9 @@ def test_a_mixture_is_measured(digits: tuple[Dataset, Dataset]) -> None:
     report = audit(mixed, train, holdout=holdout.take(np.arange(200, 500)))
     low, high = report.results[0].rate.interval
     assert low < 0.3 < high
-    assert {pair.generated for pair in report.flagged} == set(range(60))
+    flagged = {pair.generated for pair in report.flagged}
+    assert set(range(60)) <= flagged
+    assert len(flagged) <= 64  # the list may hold 5 % that are none
 
 
 @pytest.mark.statistical
@@ -73,6 +84,8 @@ def test_without_held_out_data_the_null_is_leave_one_out(digits: tuple[Dataset, 
     assert (report.null_nearest.distances[:, 0] > 0).all()
     assert report.to_dict()["n_holdout"] is None
     assert not report.memorizes
+    assert report.drawn is None
+    assert "cannot be tested" in report.verdict
 
 
 def test_identical_training_items_count_once(digits: tuple[Dataset, Dataset]) -> None:
@@ -87,13 +100,14 @@ def test_identical_training_items_count_once(digits: tuple[Dataset, Dataset]) ->
     assert {pair.ratio for pair in exact.flagged} == {0.0}
 
 
-def test_near_duplicates_do_not_hide_copies(digits: tuple[Dataset, Dataset]) -> None:
+@pytest.mark.parametrize("twins", [1, 4, 10, 40])
+def test_near_duplicates_do_not_hide_copies(digits: tuple[Dataset, Dataset], twins: int) -> None:
     train, holdout = digits
-    twins = [noisy(train.array[:100], 0.1, seed) for seed in range(nearest.LARGEST_CLUSTER - 1)]
-    crowded = np.concatenate([train.array.astype(float), *twins])
+    near = [noisy(train.array[:100], 0.1, seed) for seed in range(twins)]
+    crowded = np.concatenate([train.array.astype(float), *near])
     copies = noisy(train.array[:100], 0.1, seed=99)
     plain = nearest_neighbours(copies, crowded, 2).distances
-    assert (plain[:, 0] / plain[:, 1] < 1 / 3).mean() < 0.05  # what the plain ratio would say
+    assert (plain[:, 0] / plain[:, 1] < 1 / 3).mean() < 0.05 or twins < 4  # what the plain ratio would say
     assert audit(copies, crowded, holdout=holdout).fraction > 0.97
 
 
@@ -104,14 +118,18 @@ def test_without_near_duplicates_d2_is_the_second_nearest(digits: tuple[Dataset,
     assert (report.nearest.distances == plain).mean() > 0.99
 
 
+def found(distances: np.ndarray, geometry: Geometry) -> Search:
+    rows = np.zeros(len(distances), dtype=int)
+    index = TrainingIndex(distances, np.arange(len(distances)), np.random.default_rng(0))
+    return Search(Nearest(distances, rows, rows, rows), geometry, index, lambda: iter([distances]))
+
+
 def test_rules_by_hand() -> None:
-    geometry = Geometry(dim=4, span=10.0)
     distances = np.array([[0.0, 0.0], [0.0, 5.0], [1.0, 3.1], [1.0, 2.9], [0.39, 0.4], [0.41, 9.0]])
-    np.testing.assert_array_equal(DistanceRatio().flags(distances, geometry), [True, True, True, False, False, True])
+    search = found(distances, Geometry(dim=4, span=10.0))
+    np.testing.assert_array_equal(DistanceRatio().flags(search), [True, True, True, False, False, True])
     # 2 % of the range per value: 0.02 · 10 · √4 = 0.4.
-    np.testing.assert_array_equal(
-        AbsoluteDistance().flags(distances, geometry), [True, True, False, False, True, False]
-    )
+    np.testing.assert_array_equal(AbsoluteDistance().flags(search), [True, True, False, False, True, False])
 
 
 def test_a_measure_with_another_threshold(digits: tuple[Dataset, Dataset]) -> None:
@@ -152,7 +170,7 @@ def test_disagreeing_measures_are_warned_of(digits: tuple[Dataset, Dataset]) -> 
     train, holdout = digits
     copies = noisy(train.array[:100], 0.8)  # close in ratio, but 5 % of the range away
     report = audit(copies, train, holdout=holdout)
-    assert any("the measures disagree: absolute-distance finds no excess" in warning for warning in report.warnings)
+    assert any("the fixed rules disagree: absolute-distance finds no excess" in warning for warning in report.warnings)
 
 
 class Page(HTMLParser):
@@ -196,12 +214,14 @@ def test_report_json_has_the_agreed_shape(digits: tuple[Dataset, Dataset], tmp_p
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert read == json.loads(json.dumps(report.to_dict()))
     assert (read["n_generated"], read["n_train"], read["n_holdout"]) == (100, 1297, 500)
-    assert list(read["measures"]) == list(MEASURES)
+    assert list(read["measures"]) == list(STANDARD)
+    assert (read["memorizes"], read["drawn"], read["schema"]) == (True, True, "mnemoscope.audit/2")
+    assert read["tests"].keys() == {"identical samples", "copies by distance-ratio", "closeness"}
     measure = read["measures"]["distance-ratio"]
     assert {"rule", "fraction", "interval", "null", "excess", "excess_interval"} == set(measure)
     assert {"fraction", "interval", "source"} == set(measure["null"])
     assert read["extracted"] == {"distinct": 100}
-    assert set(read["flagged"][0]) == {"generated", "train", "generated_name", "train_name", "distance", "ratio"}
+    assert set(read["flagged"][0]) == {"generated", "train", "generated_name", "train_name", "distance", "ratio", "p"}
     assert "no privacy guarantee" in read["limits"][0]
     assert read["provenance"]["seed"] == 3
     assert read["provenance"]["data"]["train"]["fingerprint"] == train.fingerprint
@@ -243,7 +263,9 @@ def with_nan() -> np.ndarray:
         (IMAGES, IMAGES[:20], {}, "^train: 20 training items for a null.*36 are needed"),
         (IMAGES, IMAGES, {"resolution": 0.01}, "368 are needed"),
         (IMAGES, IMAGES, {"resolution": 1.5}, "resolution"),
-        (IMAGES, np.repeat(IMAGES[:1], 50, axis=0), {}, "at least 2 distinct"),
+        (IMAGES, np.repeat(IMAGES[:1], 50, axis=0), {"holdout": IMAGES}, "at least 2 distinct"),
+        (IMAGES, IMAGES, {"repeats": "both"}, "repeats: unknown name 'both'"),
+        (IMAGES, IMAGES, {"repeats": "law", "holdout": IMAGES}, "^repeats says"),
         (IMAGES, np.repeat(IMAGES[:2], 50, axis=0), {}, "at least 3 distinct"),
         (IMAGES, IMAGES, {"measures": ["ssim"]}, "measure: unknown name 'ssim'"),
         (IMAGES, IMAGES, {"measures": []}, "at least one"),

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnemoscope.auditing import Rate, Repeated, audit, difference_interval
-from mnemoscope.auditing.identical import Identical
+from mnemoscope.auditing.identical import Identical, expected_coincidences
+from mnemoscope.auditing.nearest import TrainingIndex
 from mnemoscope.auditing.overlap import _too_many
-from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
 
@@ -31,10 +31,11 @@ def with_copies(rows: list[int]) -> np.ndarray:
 @pytest.mark.parametrize("held_out", [True, False])
 def test_three_of_a_thousand_in_continuous_data_are_no_acquittal(held_out: bool) -> None:
     report = audit(with_copies([5, 9, 5]), TRAIN, holdout=HOLDOUT if held_out else None)
-    assert not report.results[0].memorizes  # the rate is too small for the measure to notice
+    assert not report.results[0].exceeds  # the rate is too small for the measure to notice
     assert report.identical.rate == Rate(3, 1000)
     found = report.to_dict()["identical"]
     null = Rate(0, 300 if held_out else 600)
+    assert found.pop("p") < 1e-6
     assert found == {
         "count": 3,
         "distinct": 2,
@@ -46,7 +47,6 @@ def test_three_of_a_thousand_in_continuous_data_are_no_acquittal(held_out: bool)
     assert report.verdict.startswith(
         "This model memorizes: 3 of 1,000 samples are identical to a training item (2 distinct); 0 expected"
     )
-    assert "distance-ratio finds no excess" in report.verdict
 
 
 def test_none_is_said_too() -> None:
@@ -62,29 +62,46 @@ def test_in_discrete_data_the_held_out_rate_decides() -> None:
     assert honest.identical.rate.count > 300
     assert honest.identical.expected == 1000 * honest.identical.null.fraction
     assert honest.identical.distinct == len(np.unique(train, axis=0))  # clusters of identical items count once
-    assert honest.identical.beyond is False
+    assert honest.identical.p > 0.05
     copies = audit(np.resize(train, (1000, 3)), train, holdout=integers(1000, 3))
-    assert copies.identical.beyond is True
+    assert copies.identical.p < 1e-6
     assert copies.memorizes
 
 
-def test_honest_discrete_data_are_called_beyond_as_rarely_as_the_interval_says() -> None:
+def test_the_test_keeps_its_level_in_discrete_data() -> None:
     rng = np.random.default_rng(7)
-    called = []
+    p = []
     for _ in range(400):
-        shares = np.isin(rng.integers(0, 300, (2, 500)), rng.integers(0, 300, 120)).sum(axis=1)
-        called.append(Identical(Rate(int(shares[0]), 500), 1, Rate(int(shares[1]), 500), repeats=True).beyond)
-    assert np.mean([beyond is True for beyond in called]) < 0.04
+        samples, null = np.isin(rng.integers(0, 300, (2, 500)), rng.integers(0, 300, 120))
+        p.append(Identical.find(np.where(samples, 0, -1), null, coincidences=1e-9).p)
+    assert 0.01 < np.mean(np.array(p) <= 0.05) < 0.08
 
 
-def test_without_held_out_data_repeats_leave_the_expected_number_open(tmp_path: Path) -> None:
-    train = np.concatenate([TRAIN, TRAIN[:20]])
-    report = audit(with_copies([5, 9, 5]), train)
-    assert {k: report.to_dict()["identical"][k] for k in ("expected", "interval")} == {
-        "expected": None,
-        "interval": None,
-    }
-    assert "not known from train alone" in report.identical.sentence
+def test_coincidences_are_expected_where_values_are_coarse() -> None:
+    """Three columns in steps of ¼: the expected number is a bound on that counted, and images need no such luck."""
+    rng = np.random.default_rng(0)
+    counted, expected = [], []
+    for _ in range(50):
+        train, samples = (4 * rng.normal(size=(2, 60, 3))).round() / 4
+        index = TrainingIndex(train, Repeated(train).first, rng)
+        counted.append((Repeated(train).rows_of(Repeated(samples)) >= 0).sum())
+        expected.append(expected_coincidences(60, train, index.spacing, index.dimension))
+    assert 1 < np.mean(counted) < np.mean(expected) < 20
+    images = rng.integers(0, 256, (60, 64)).astype(np.uint8)
+    index = TrainingIndex(images, np.arange(60), rng)
+    assert expected_coincidences(60, images, index.spacing, index.dimension) < 1e-6
+
+
+def test_blank_frames_are_no_evidence() -> None:
+    """One blank item in train, one among the samples, none held out: no accusation, and no acquittal."""
+    blank = np.zeros((1, 12))
+    report = audit(np.concatenate([FRESH, blank]), np.concatenate([TRAIN, blank]), holdout=HOLDOUT)
+    assert report.identical.rate.count == 1
+    assert (report.tone, report.memorizes) == ("unclear", False)
+
+
+def test_a_few_repeats_in_train_alone_leave_it_open(tmp_path: Path) -> None:
+    report = audit(with_copies([5, 9, 5]), np.concatenate([TRAIN, TRAIN[:20]]))
     assert "3 of 1,000 samples are identical" in report.verdict
     assert (report.tone, report.memorizes) == ("unclear", False)
     report.to_html(tmp_path / "report.html")
@@ -94,7 +111,7 @@ def test_without_held_out_data_repeats_leave_the_expected_number_open(tmp_path: 
 def test_repeats_in_train_do_not_acquit() -> None:
     """One pair of twins, made by hand, must not turn three identical samples green."""
     report = audit(with_copies([5, 9, 5]), np.concatenate([TRAIN, TRAIN[:1]]), holdout=HOLDOUT)
-    assert report.identical.beyond is None
+    assert report.identical.unexplained
     assert report.tone == "unclear"
     assert report.verdict.startswith("No verdict: 3 of 1,000 samples are identical")
 
@@ -115,17 +132,19 @@ def test_counts_are_those_of_a_set_of_rows(copied: list[int], repeated: list[int
     train = np.concatenate([items[:60], items[repeated]])
     samples = np.concatenate([items[copied], items[60:100]])
     signed = np.where(samples == 0, -0.0, samples) if np.dtype(dtype).kind == "f" else samples
-    report = audit(signed.astype(dtype), train, holdout=items[100:])
+    repeated = Repeated(train)
+    identical = Identical.find(repeated.rows_of(Repeated(signed.astype(dtype))), np.zeros(40, bool), None)
     known = {tuple(row) for row in train.tolist()}
     met = [tuple(row) for row in samples.tolist() if tuple(row) in known]
-    assert (report.identical.rate.count, report.identical.distinct) == (len(met), len(set(met)))
-    assert report.identical.repeats == (len(known) < len(train))
+    assert (identical.rate.count, identical.distinct) == (len(met), len(set(met)))
+    assert repeated.redundant == len(train) - len(known)
+    assert repeated.multiplicity.tolist() == [train.tolist().count(row) for row in train.tolist()]
 
 
 def test_zeros_of_either_sign_are_one_value() -> None:
     table = np.array([[0.0, 1.0], [-0.0, 1.0], [1.0, -0.0], [1.0, 0.0], [2.0, 0.0]])
-    np.testing.assert_array_equal(exact_duplicates(table), [0, 0, 2, 2, 4])
-    duplicates = Duplicates(exact_duplicates(table))
+    duplicates = Repeated(table)
+    np.testing.assert_array_equal(duplicates.first, [0, 0, 2, 2, 4])
     assert (duplicates.redundant, duplicates.clusters, duplicates.items) == (2, 2, 4)
 
 
@@ -195,7 +214,5 @@ class TestHeldOut:
 
 
 def test_expected_scales_with_the_number_of_samples() -> None:
-    distances = np.array([[0.0, 1.0]] * 3 + [[1.0, 2.0]] * 57)
-    null = Nearest(distances, np.arange(60))
-    found = Nearest(np.tile(distances[3:4], (200, 1)), np.zeros(200, int))
-    assert Identical.find(found, null, held_out=True, repeats=True).expected == 10
+    null = np.array([True] * 3 + [False] * 57)
+    assert Identical.find(np.full(200, -1), null, None).expected == 10

@@ -22,8 +22,8 @@ def test_the_empirical_score_copies_and_the_true_score_does_not(generator: torch
     watching, train = monitor(generator)
     honest = watching.update(LawScore(LAW, PROCESS), step=10)
     copying = watching.update(EmpiricalScore(train, PROCESS), step=20)
-    assert not honest.result.memorizes
-    assert copying.result.memorizes
+    assert not honest.result.exceeds
+    assert copying.result.exceeds
     assert copying.result.rate.fraction == 1
     assert [record.step for record in watching.records] == [10, 20]
 

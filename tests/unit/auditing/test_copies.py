@@ -1,0 +1,95 @@
+"""Calibrated copies against their definitions, written out."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from mnemoscope.auditing.copies import _honest_suprema, _ranks, calibrated, conformal_p_values
+
+SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=30)
+
+
+@given(SCORES, SCORES)
+def test_p_values_by_counting(scores: list[int], null: list[int]) -> None:
+    found = conformal_p_values(np.array(scores, float), np.array(null, float))
+    assert found.tolist() == [(1 + sum(z <= s for z in null)) / (len(null) + 1) for s in scores]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 60))
+def test_the_list_is_benjamini_and_hochbergs(seed: int, n: int, m: int) -> None:
+    """The largest k with p_(k) ≤ 0.05 k/n; all p-values up to it are listed."""
+    rng = np.random.default_rng(seed)
+    scores, null = rng.beta(0.3, 1, n).round(2), rng.uniform(size=m).round(2)
+    found = calibrated("score", "null", scores, null, rng)
+    p = conformal_p_values(scores, null)
+    steps = [k for k in range(1, n + 1) if np.sort(p)[k - 1] <= 0.05 * k / n]
+    limit = np.sort(p)[max(steps) - 1] if steps else 0
+    np.testing.assert_array_equal(found.listed, p <= limit)
+
+
+def test_the_bound_by_its_definition() -> None:
+    """With c drawn by a loop over uniform scores: nothing of the fast simulation is used."""
+    rng = np.random.default_rng(4)
+    n, m = 150, 90
+    scores, null = np.concatenate([np.full(15, -1.0), rng.uniform(size=n - 15)]), rng.uniform(size=m)
+    t = _ranks(m) / (m + 1)
+    sd = np.sqrt(t * (1 - t) * (1 / n + 1 / m))
+
+    def share(scores: np.ndarray, null: np.ndarray) -> np.ndarray:
+        p = conformal_p_values(scores, null)
+        return np.array([(p <= level + 1e-12).mean() for level in t])
+
+    suprema = [np.max((share(rng.uniform(size=n), rng.uniform(size=m)) - t) / sd) for _ in range(1500)]
+    found = calibrated("score", "null", scores, null, rng)
+    observed = share(scores, null)
+    expected = np.max((observed - t - np.quantile(suprema, 0.95) * sd) / (1 - t))
+    assert found.share_lower == pytest.approx(expected, abs=0.01)
+    assert 0 < found.share_lower < 0.1
+    assert found.p == pytest.approx(np.mean(suprema >= np.max((observed - t) / sd)), abs=0.01)
+
+
+def test_the_simulated_law_is_that_of_uniform_scores() -> None:
+    rng = np.random.default_rng(0)
+    n, m = 40, 25
+    t = _ranks(m) / (m + 1)
+    sd = np.sqrt(t * (1 - t) * (1 / n + 1 / m))
+    slow = []
+    for _ in range(3000):
+        null, samples = np.sort(rng.uniform(size=m)), rng.uniform(size=n)
+        slow.append(max(((samples < null[k - 1]).mean() - k / (m + 1)) / s for k, s in zip(_ranks(m), sd, strict=True)))
+    fast = _honest_suprema(t, sd, n, m, rng)
+    for level in (0.5, 0.9, 0.95):
+        assert np.quantile(fast, level) == pytest.approx(np.quantile(slow, level), abs=0.15)
+
+
+def test_dependent_honest_items_are_worth_fewer() -> None:
+    rng = np.random.default_rng(2)
+    scores, null = rng.uniform(size=300), rng.uniform(size=300)
+    scores[:20] = -1
+    alone, fewer = (calibrated("s", "n", scores, null, np.random.default_rng(0), m) for m in (None, 60.0))
+    assert fewer.share_lower < alone.share_lower
+    assert fewer.p >= alone.p
+    np.testing.assert_array_equal(fewer.p_values, alone.p_values)
+
+
+@pytest.mark.parametrize(("n", "m"), [(100, 100), (1000, 1000), (2000, 300)])
+def test_the_detectable_share_is_detected(n: int, m: int) -> None:
+    """At that share of perfect copies the number among n reaches what the test needs in 95 % of cases, not sooner."""
+    rng = np.random.default_rng(1)
+    null = rng.uniform(size=m)
+    share = calibrated("s", "n", rng.uniform(size=n), null, rng).detectable
+
+    def rejected(copies: int) -> bool:
+        scores = np.concatenate([np.full(copies, -1.0), np.full(n - copies, 2.0)])
+        return calibrated("s", "n", scores, null, np.random.default_rng(1)).p <= 0.05
+
+    least = next(k for k in range(1, n) if rejected(k))
+    assert binom.sf(least - 1, n, share) == pytest.approx(0.95, abs=0.02)
+
+
+def test_too_few_honest_items_detect_nothing() -> None:
+    rng = np.random.default_rng(0)
+    assert calibrated("s", "n", rng.uniform(size=2), rng.uniform(size=1), rng).detectable >= 1
