@@ -90,6 +90,10 @@ def _half(module: Counting) -> None:
     module.half()
 
 
+def _shape(module: Counting) -> None:
+    module.mean = torch.zeros(2, 1)
+
+
 def _hidden(module: Counting) -> None:
     module.hidden[1] = 1
 
@@ -122,7 +126,7 @@ def _closed_over(module: Counting, factor: float = 3.0) -> None:
     module.after = lambda x: factor * x
 
 
-CHANGES = [_weight, _half, _hidden, _mean, _pool, _kind_of_pool, _hook, _shift, _after, _closed_over]
+CHANGES = [_weight, _half, _shape, _hidden, _mean, _pool, _kind_of_pool, _hook, _shift, _after, _closed_over]
 
 
 @pytest.mark.parametrize("change", CHANGES)
