@@ -38,7 +38,9 @@ MAY_KNOW: dict[str, set[str]] = {
         *("_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"),
         *("random_features", "scores", "torch_state"),
     },
-    "auditing": {"_version", "choose", "data", "errors", "neighbours", "output", "pages"},
+    "auditing": {
+        *("_version", "choose", "data", "errors", "neighbours", "output", "pages", "progress", "torch_state"),
+    },
     "monitoring": {"auditing", "data", "processes", "sampling", "scores"},
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output"},

@@ -45,7 +45,8 @@ def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
     The flags are set one by one: a network may do more than that in a ``train`` of its own, and some of its parts may
     be frozen in evaluation mode on purpose.
     """
-    training = [module for network in networks for module in network.modules() if module.training]
+    # A frozen TorchScript module has no flag.
+    training = [module for network in networks for module in network.modules() if getattr(module, "training", False)]
     for module in training:
         module.training = False
     try:

@@ -6,9 +6,13 @@ or training items left out one at a time. Two questions are asked: are samples t
 drawn to the training items rather than to the law they came from (``closeness``)?
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from mnemoscope._version import __version__
 from mnemoscope.auditing.checks import comparable, unlike
@@ -16,6 +20,7 @@ from mnemoscope.auditing.closeness import Closeness, cast_votes, closeness
 from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.auditing.evidence import gather
+from mnemoscope.auditing.features import FeatureSpace, make_features
 from mnemoscope.auditing.identical import Identical, expected_coincidences, is_constant
 from mnemoscope.auditing.intervals import samples_needed
 from mnemoscope.auditing.measures import STANDARD, Measure, Search, make_measure
@@ -41,6 +46,8 @@ def audit(
     *,
     holdout: Dataset | ArrayLike | None = None,
     measures: Sequence[str | Measure] = STANDARD,
+    features: str | FeatureSpace | Callable[[Tensor], Any] = "pixels",
+    cache: str | Path | None = None,
     repeats: str | None = None,
     resolution: float = 0.1,
     seed: int = 0,
@@ -53,6 +60,10 @@ def audit(
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
         measures: names or ``Measure`` objects to report; the scale-free ones are tested, the distance ratio always.
+        features: where distances are taken, as ``make_features`` takes it: a name (``pixels``, ``pca:64``,
+            ``torchscript:PATH``), a module or another callable, or a ``FeatureSpace``. Identical items are those of the
+            data.
+        cache: folder in which features are kept.
         repeats: without a held-out set, what repeats and near-duplicates in train are: of the ``law`` or ``made`` by
             hand. Left out, both readings are tried, and where they disagree there is no verdict.
         resolution: the smallest rate that the audit must be able to tell from zero.
@@ -65,7 +76,8 @@ def audit(
             ``repeats`` beside a held-out set, or a held-out set that shares items with ``train``, exactly or nearly,
             which repeats in the data do not explain.
     """
-    generated, train = as_dataset(generated, "generated"), as_dataset(train, "train")
+    train = as_dataset(train, "train")
+    samples = as_dataset(generated, "generated")
     held_out = None if holdout is None else as_dataset(holdout, "holdout")
     chosen = _choose(measures)
     if not 0 < resolution < 1:
@@ -73,48 +85,56 @@ def audit(
     reading = None if repeats is None else choose(repeats, READINGS, "repeats")
     if reading is not None and held_out is not None:
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
-    samples = comparable(generated, train, "the generated set")
+    samples = comparable(samples, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)
     n_distinct = train.n_samples - repeated.redundant
     if n_distinct < (needed := 2 if held_out is not None else 3):
         raise InputError(f"{train.name}: needs at least {needed} distinct training items, has {n_distinct}")
-    _need(generated.n_samples, resolution, generated.name, "generated samples")
+    _need(samples.n_samples, resolution, samples.name, "generated samples")
 
-    comparison = Comparison(train, repeated.first, rng, progress=progress)
-    n_left_out = _LEFT_OUT_ITEMS if held_out is not None else max(generated.n_samples, _LEFT_OUT_ITEMS)
+    space = make_features(features, cache=cache)
+    comparison = Comparison(train, repeated.first, rng, space=space, progress=progress)
+    n_left_out = _LEFT_OUT_ITEMS if held_out is not None else max(samples.n_samples, _LEFT_OUT_ITEMS)
     left_out = Null.left_out(comparison, n_left_out, reading or "law", rng)
     search = comparison.search(samples)
     if held_out is None:
         _need(len(left_out.nearest.indices), resolution, train.name, "training items for a null without held-out data")
         nulls, near = _readings(comparison, left_out, repeated, reading, rng), None
     else:
-        items = comparable(held_out, train, "the held-out set")
+        held_out = comparable(held_out, train, "the held-out set")
         _need(held_out.n_samples, resolution, held_out.name, "held-out items")
-        also = Repeated(items)
+        also = Repeated(held_out.array)
         check_identical(held_out, train, repeated, also)
-        nulls = (Null(HELD_OUT, comparison.search(items), repeated.rows_of(also) >= 0),)
+        nulls = (Null(HELD_OUT, comparison.search(held_out), repeated.rows_of(also) >= 0),)
         check_near(held_out, train, comparison.index, nulls[0].nearest, left_out.nearest)
-        near = _closeness(comparison, search, samples, repeated, also, rng)
+        near = _closeness(comparison, search, samples, held_out, repeated, also, rng)
 
-    same = repeated.rows_of(Repeated(samples))
+    same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
     coincidences = _coincidences(comparison, same, repeated)
     evidence = []
     for null in nulls:
         identical = Identical.find(same, null.identical, coincidences)
         evidence.append(gather(search, null, chosen, identical, rng))
+    settings = {"seed": seed, "resolution": resolution, "repeats": repeats, "features": space.name}
     return Report(
-        generated=generated,
-        train=train,
+        generated=samples,
+        train=replace(train, notes=comparison.features.notes),
         holdout=held_out,
         nearest=search.nearest,
         evidence=tuple(evidence),
         closeness=near,
-        unlike=unlike(generated, train, in_order, search.nearest, evidence[0]),
+        unlike=unlike(samples, train, in_order, search.nearest, evidence[0]),
         repeated=repeated,
         intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
         resolution=resolution,
-        provenance={"version": __version__, "seed": seed, "resolution": resolution, "repeats": repeats},
+        provenance={
+            "version": __version__,
+            "seed": seed,
+            "resolution": resolution,
+            "repeats": repeats,
+            "features": space.name,
+        },
     )
 
 
@@ -153,21 +173,24 @@ def _coincidences(comparison: Comparison, same: Array, repeated: Repeated) -> fl
 def _closeness(
     comparison: Comparison,
     search: Search,
-    samples: Array,
+    samples: Dataset,
+    holdout: Dataset,
     repeated: Repeated,
     held_out: Repeated,
     rng: np.random.Generator,
 ) -> Closeness:
-    train, index = comparison.train.array, comparison.index
-    other = comparison.other_index(held_out.array, held_out.first)
+    train, index = comparison.train, comparison.index
+    other = comparison.other_index(holdout, held_out.first)
     multiplicities = repeated.multiplicity, held_out.multiplicity
     to_holdout = other.nearest(comparison.look(samples))
     votes = cast_votes(search.nearest, to_holdout, *multiplicities)
-    fitted = gaussian_samples(train, min(len(samples), _REFERENCE_SAMPLES), rng)
+    fitted = Dataset(
+        gaussian_samples(train.array, min(len(samples), _REFERENCE_SAMPLES), rng), "reference", train.value_range
+    )
     reference = cast_votes(
         index.nearest(comparison.look(fitted)), other.nearest(comparison.look(fitted)), *multiplicities
     )
     n_units = index.n_units, other.n_units
     nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
-    blurred = blurred_shares(train, held_out.array, index.neighbour_distance, _BLURRED, rng)
+    blurred = blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
     return closeness(votes, reference, n_units, blurred, nearest, rng)

@@ -1,5 +1,7 @@
 """What must hold before two sets are compared."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -30,8 +32,8 @@ _MANY = 5000
 """Items of whose spread the whole set's is read."""
 
 
-def comparable(items: Dataset, train: Dataset, what: str) -> Array:
-    """The array of ``items`` in the event shape of ``train``; axes of size one do not matter.
+def comparable(items: Dataset, train: Dataset, what: str) -> Dataset:
+    """The ``items`` in the event shape of ``train``; axes of size one do not matter.
 
     Sets with one declared value range are taken at their word. Otherwise, where their items typically span different
     values, the question is whether a scale explains it: then bringing both to one range makes the items as near to
@@ -47,7 +49,7 @@ def comparable(items: Dataset, train: Dataset, what: str) -> Array:
         )
     if items.value_range != train.value_range and train.dim >= _MANY_VALUES:
         _check_ranges(items, train, what)
-    return items.array.reshape(items.n_samples, *train.event_shape)
+    return replace(items, array=items.array.reshape(items.n_samples, *train.event_shape))
 
 
 def _squeezed(data: Dataset) -> tuple[int, ...]:
