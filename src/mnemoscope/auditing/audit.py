@@ -128,13 +128,7 @@ def audit(
         repeated=repeated,
         intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
         resolution=resolution,
-        provenance={
-            "version": __version__,
-            "seed": seed,
-            "resolution": resolution,
-            "repeats": repeats,
-            "features": space.name,
-        },
+        provenance={"version": __version__, **settings},
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mnemoscope.auditing.intervals import LEVEL
+from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.auditing.references import BLURS
 
@@ -36,12 +37,14 @@ class Votes:
         unit: name of each unit, held-out ones behind all training items.
         is_train: its label.
         count: its votes.
+        stratum: within which labels are exchangeable; all one where nothing else is known.
         nearer_to_train: for each sample, the share of its vote that went to train.
     """
 
     unit: Int[np.ndarray, " units"]
     is_train: Bool[np.ndarray, " units"]
     count: Float[np.ndarray, " units"]
+    stratum: Int[np.ndarray, " units"]
     nearer_to_train: Float[np.ndarray, " samples"]
 
     @property
@@ -55,6 +58,8 @@ def cast_votes(
     to_holdout: Nearest,
     repeats: Int[np.ndarray, " n_train"],
     repeats_holdout: Int[np.ndarray, " n_holdout"],
+    classes: Labels | None = None,
+    groups: Labels | None = None,
 ) -> Votes:
     """Each sample votes for its nearest reference item; a tie is shared in proportion to the identical items behind it.
 
@@ -63,14 +68,23 @@ def cast_votes(
         to_holdout: their nearest held-out items.
         repeats: for each training item how many are identical to it, itself included.
         repeats_holdout: the same for the held-out items.
+        classes: strata, by the nearest item of a unit that some sample votes for.
+        groups: units, in place of near-duplicates.
     """
     near, far = to_train.distances[:, 0], to_holdout.distances[:, 0]
     here, there = repeats[to_train.indices], repeats_holdout[to_holdout.indices]
     part = np.where(near == far, here / (here + there), (near < far).astype(float))
-    units = np.concatenate([to_train.units, len(repeats) + to_holdout.units])
+    n_train = len(repeats)
+    units, other = to_train.units, n_train + to_holdout.units
+    if groups is not None:
+        units, other = groups.train[to_train.indices], n_train + groups.holdout[to_holdout.indices]
+    strata = np.zeros(2 * len(part), dtype=np.int64)
+    if classes is not None:
+        strata = np.concatenate([classes.train[to_train.indices], classes.holdout[to_holdout.indices]])
     votes = np.concatenate([part, 1 - part])
-    unit, place = np.unique(units[votes > 0], return_inverse=True)
-    return Votes(unit, unit < len(repeats), np.bincount(place, weights=votes[votes > 0]), part)
+    unit, first, place = np.unique(np.concatenate([units, other])[votes > 0], return_index=True, return_inverse=True)
+    count = np.bincount(place, weights=votes[votes > 0])
+    return Votes(unit, unit < n_train, count, strata[votes > 0][first], part)
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,7 @@ class Closeness:
 def closeness(
     votes: Votes,
     reference: Votes,
-    n_units: tuple[int, int],
+    n_units: Int[np.ndarray, "strata 2"],
     blurred: Float[np.ndarray, " blurs"],
     distances: Float[np.ndarray, " samples"],
     rng: np.random.Generator,
@@ -138,7 +152,7 @@ def closeness(
     Args:
         votes: of the samples.
         reference: of samples of a Gaussian fitted to the training items.
-        n_units: how many units there are in train and in the held-out set.
+        n_units: how many units each stratum has in train and in the held-out set.
         blurred: the share at each of ``BLURS``.
         distances: of the samples to their nearest reference item, for the attraction.
         rng: for permutations and bootstrap.
@@ -152,7 +166,7 @@ def closeness(
     order = np.array_split(np.argsort(distances, kind="stable"), _BINS)
     return Closeness(
         share,
-        n_units[0] / sum(n_units),
+        expected_share(votes, n_units),
         permutation_p(votes, n_units, rng),
         reference.share,
         (float(least), float(most)),
@@ -163,12 +177,22 @@ def closeness(
     )
 
 
-def permutation_p(votes: Votes, n_units: tuple[int, int], rng: np.random.Generator) -> float:
+def expected_share(votes: Votes, n_units: Int[np.ndarray, "strata 2"]) -> float:
+    """The mean of S over permutations: n/(n + m), averaged over strata by their votes."""
+    in_train = n_units[:, 0] / np.maximum(n_units.sum(axis=1), 1)
+    return float(np.sum(votes.count * in_train[votes.stratum]) / votes.count.sum())
+
+
+def permutation_p(votes: Votes, n_units: Int[np.ndarray, "strata 2"], rng: np.random.Generator) -> float:
     """One-sided p-value (b + 1)/(B + 1): labels dealt anew to all units, of which only those with votes matter."""
-    with_votes = int(votes.is_train.sum()), int((~votes.is_train).sum())
-    n_train, n_holdout = (max(pair) for pair in zip(n_units, with_votes, strict=True))
-    labelled = rng.hypergeometric(n_train, n_holdout, len(votes.count), _PERMUTATIONS)
-    drawn = np.array([rng.permutation(votes.count)[:k].sum() for k in labelled])
+    drawn = np.zeros(_PERMUTATIONS)
+    for stratum in np.unique(votes.stratum):
+        inside = votes.stratum == stratum
+        count, train = votes.count[inside], votes.is_train[inside]
+        # A count of units that is an estimate may fall below what got votes.
+        n_train, n_holdout = max(n_units[stratum, 0], train.sum()), max(n_units[stratum, 1], (~train).sum())
+        labelled = rng.hypergeometric(n_train, n_holdout, len(count), _PERMUTATIONS)
+        drawn += np.array([rng.permutation(count)[:k].sum() for k in labelled])
     observed = votes.count[votes.is_train].sum()
     # Sums of the same votes in another order may differ in the last digits.
     return float((1 + np.sum(drawn >= observed * (1 - 1e-12))) / (1 + _PERMUTATIONS))
