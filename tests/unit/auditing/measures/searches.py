@@ -1,0 +1,34 @@
+"""Searches as an audit makes them, without the audit."""
+
+import numpy as np
+
+from mnemoscope.auditing.measures import Geometry, Search
+from mnemoscope.auditing.nearest import TrainingIndex
+
+
+def index_of(train, seed=0):
+    """With the first row of every group of identical items, found by comparing all pairs."""
+    first = np.array(
+        [next(j for j in range(len(train)) if np.array_equal(train[i], train[j])) for i in range(len(train))]
+    )
+    return TrainingIndex(train, first, np.random.default_rng(seed))
+
+
+def search_for(items, train, *, span=1.0, variants=None):
+    index, variants = index_of(train), variants or [items]
+    return Search(index.nearest(variants), Geometry(int(train[0].size), span), index, lambda: variants)
+
+
+def left_out_search(rows, train, *, with_unit, span=1.0):
+    index = index_of(train)
+    found = index.left_out(rows, with_unit=with_unit)
+    return Search(found, Geometry(int(train[0].size), span), index, lambda: [train[rows]], rows)
+
+
+def distance(x, y):
+    """Euclidean, term by term."""
+    return sum((float(a) - float(b)) ** 2 for a, b in zip(x.ravel(), y.ravel(), strict=True)) ** 0.5
+
+
+def distinct(train):
+    return [x for i, x in enumerate(train) if not any(np.array_equal(x, y) for y in train[:i])]
