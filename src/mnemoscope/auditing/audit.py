@@ -52,7 +52,7 @@ def audit(
         generated: shape ``(n, *event)``, on the scale of ``train``.
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
-        measures: names or ``Measure`` objects to report; the scale-free ones are tested, the distance ratio always.
+        measures: names or ``Measure`` objects to report; those that calibrate are tested, the distance ratio always.
         repeats: without a held-out set, what repeats and near-duplicates in train are: of the ``law`` or ``made`` by
             hand. Left out, both readings are tried, and where they disagree there is no verdict.
         resolution: the smallest rate that the audit must be able to tell from zero.

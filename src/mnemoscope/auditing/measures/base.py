@@ -94,7 +94,7 @@ class MeasureResult:
     name: str
     rule: str
     limits: str
-    scale_free: bool
+    calibrates: bool
     scores: Float[np.ndarray, " generated"]
     null_scores: Float[np.ndarray, " null"]
     flags: Bool[np.ndarray, " generated"]

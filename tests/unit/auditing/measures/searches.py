@@ -6,16 +6,16 @@ from mnemoscope.auditing.measures import Geometry, Search
 from mnemoscope.auditing.nearest import TrainingIndex
 
 
-def index_of(train, seed=0):
+def index_of(train, distinct=False):
     """With the first row of every group of identical items, found by comparing all pairs."""
-    first = np.array(
-        [next(j for j in range(len(train)) if np.array_equal(train[i], train[j])) for i in range(len(train))]
-    )
-    return TrainingIndex(train, first, np.random.default_rng(seed))
+    rows = range(len(train))
+    flat = train.reshape(len(train), -1)
+    first = rows if distinct else [int((flat == flat[i]).all(axis=1).argmax()) for i in rows]
+    return TrainingIndex(train, np.array(first), np.random.default_rng(0))
 
 
-def search_for(items, train, *, span=1.0, variants=None):
-    index, variants = index_of(train), variants or [items]
+def search_for(items, train, *, span=1.0, variants=None, distinct=False):
+    index, variants = index_of(train, distinct), variants or [items]
     return Search(index.nearest(variants), Geometry(int(train[0].size), span), index, lambda: variants)
 
 
@@ -31,4 +31,5 @@ def distance(x, y):
 
 
 def distinct(train):
-    return [x for i, x in enumerate(train) if not any(np.array_equal(x, y) for y in train[:i])]
+    flat = train.reshape(len(train), -1)
+    return [x for i, x in enumerate(train) if not (flat[:i] == flat[i]).all(axis=1).any()]

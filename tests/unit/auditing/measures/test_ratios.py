@@ -53,16 +53,17 @@ def test_scores_are_the_formula(measure, slow) -> None:
     assert (found[10:12] == 0).all()
 
 
+@pytest.mark.parametrize("size", [1, 5, 9])
 @pytest.mark.parametrize(("measure", "slow"), CASES, ids=NAMES)
-def test_an_item_is_left_out_with_its_near_duplicates(measure, slow) -> None:
-    """Item 20 and nine noisy copies of it: whichever is left out, none of the others is there."""
-    train = np.random.default_rng(5).standard_normal((70, 5))
-    unit = [20, *range(61, 70)]
-    train[61:] = train[20] + 1e-3 * np.random.default_rng(6).standard_normal((9, 5))
-    rows = np.array([20, 65, 2])
+def test_an_item_is_left_out_with_its_near_duplicates(measure, slow, size) -> None:
+    """Item 20 and noisy copies of it: whichever is left out, none of the others is there."""
+    train = np.random.default_rng(5).standard_normal((200 + size, 5))
+    unit = [20, *range(200, 200 + size)]
+    train[200:] = train[20] + 1e-3 * np.random.default_rng(6).standard_normal((size, 5))
+    rows = np.array([20, 200, 2])
     found = measure.scores(left_out_search(rows, train, with_unit=True))
     without = np.delete(train, unit, axis=0)
-    expected = [slow(train[20], without), slow(train[65], without), slow(train[2], np.delete(train, 2, axis=0))]
+    expected = [slow(train[20], without), slow(train[200], without), slow(train[2], np.delete(train, 2, axis=0))]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -102,8 +103,7 @@ def test_audits_figures_of_low_dimension() -> None:
     """Calibrated l2 calls nearly all honest samples copies at dimension 2 and next to none at 20."""
     for dim, low, high in ((2, 0.98, 1.0), (20, 0.0, 0.02)):
         rng = np.random.default_rng(dim)
-        train, items = rng.standard_normal((1000, dim)), rng.standard_normal((300, dim))
-        search = search_for(items, train)
+        search = search_for(rng.standard_normal((100, dim)), rng.standard_normal((1000, dim)), distinct=True)
         for measure in (CalibratedDistance(), CalibratedDistanceFromTrain()):
             assert low <= measure.flags(search).mean() <= high
 
