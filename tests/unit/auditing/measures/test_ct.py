@@ -94,7 +94,8 @@ def test_copies_are_far_below_and_strays_far_above() -> None:
     assert result(2 * draws(200, 2), train, holdout).value > 3
     few = np.concatenate([copies[:10], draws(190, 3)])
     assert abs(result(few, train, holdout).value) < 3, "the blind spot that the limits name"
-    assert result(0.5 * draws(200, 4, dim=3), train, holdout).value < -4, "the other one: a narrow honest generator"
+    wide = draws(300, 0, dim=10), draws(300, 1, dim=10)
+    assert result(0.5 * draws(200, 4, dim=10), *wide).value < -4, "the other one: a narrow honest generator"
 
 
 def test_the_same_seed_gives_the_same_cells() -> None:
