@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mnemoscope.auditing import DistanceRatio
+from mnemoscope.auditing.measures import AbsoluteDistance, Authenticity, DistanceRatio
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.processes.base import as_time
 from mnemoscope.scores import Score
@@ -167,38 +167,73 @@ class TwiceTheScore(Gaussian):
 
 
 class IntegerFlags(DistanceRatio):
-    def flags(self, distances, geometry):
-        return super().flags(distances, geometry).astype(int)
+    def flags(self, search):
+        return super().flags(search).astype(int)
 
 
-class OneFlag(DistanceRatio):
-    def flags(self, distances, geometry):
-        return np.array([True])
+class OneScore(DistanceRatio):
+    def scores(self, search):
+        return super().scores(search)[:1].repeat(2)
+
+
+class LogScores(DistanceRatio):
+    def scores(self, search):
+        return np.log(np.maximum(super().scores(search), 1e-9))
 
 
 class AmongOthers(DistanceRatio):
-    def flags(self, distances, geometry):
-        return super().flags(distances, geometry) & (distances[:, 0] <= np.median(distances[:, 0]) / 1.5)
+    def scores(self, search):
+        return super().scores(search) / np.median(search.nearest.distances[:, 0])
 
 
 class MissesExactCopies(DistanceRatio):
-    def flags(self, distances, geometry):
-        return super().flags(distances, geometry) & (distances[:, 0] > 0)
+    def flags(self, search):
+        return super().flags(search) & (search.nearest.distances[:, 0] > 0)
+
+
+class ExactCopiesWithoutScale(DistanceRatio):
+    def scores(self, search):
+        return np.where(search.nearest.distances[:, 0] == 0, 1e-6, super().scores(search))
 
 
 class FlagsAll(DistanceRatio):
-    def flags(self, distances, geometry):
-        return np.ones(len(distances), bool)
+    def scores(self, search):
+        return np.zeros(len(search.items))
 
 
 class FarIsACopy(DistanceRatio):
-    def flags(self, distances, geometry):
-        return (distances[:, 0] == 0) | (distances[:, 0] > 0.5 * distances[:, 1])
+    def scores(self, search):
+        found = super().scores(search)
+        return np.where(found < 0.1, found, 0.01 / np.maximum(found, 1e-9))
 
 
 class HasAUnit(DistanceRatio):
-    def flags(self, distances, geometry):
-        return distances[:, 0] < 0.01
+    def scores(self, search):
+        return search.nearest.distances[:, 0]
+
+
+class HasAUnitAndSaysSo(HasAUnit):
+    scale_free = False
+
+
+class MeetsItself(DistanceRatio):
+    def scores(self, search):
+        first, second = search.index.neighbours(search.items, 2).distances.T
+        return first / second
+
+
+class FirstVariantOnly(DistanceRatio):
+    def scores(self, search):
+        first, second = search.index.neighbours(search.items, 2, search.left_out).distances.T
+        return first / second
+
+
+class FooledByNarrowGenerators(Authenticity):
+    calibrates = True
+
+
+class CalibratesDistances(AbsoluteDistance):
+    calibrates = True
 
 
 class Wordless(DistanceRatio):

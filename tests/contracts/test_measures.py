@@ -1,16 +1,24 @@
 """The measures satisfy their contract."""
 
-from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Measure
+import pytest
+
+from mnemoscope.auditing.measures import MEASURES, Measure
 from mnemoscope.testing import MeasureContract
 
-
-class TestDistanceRatio(MeasureContract):
-    def measure(self) -> Measure:
-        return DistanceRatio()
+CHECKS = [name for name in dir(MeasureContract) if name.startswith("test_")]
 
 
-class TestAbsoluteDistance(MeasureContract):
-    scale_free = False
+def contract_of(name: str) -> MeasureContract:
+    class OfMeasure(MeasureContract):
+        unit_length = name == "cosine"
 
-    def measure(self) -> Measure:
-        return AbsoluteDistance()
+        def measure(self) -> Measure:
+            return MEASURES[name]()
+
+    return OfMeasure()
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_measure(name: str, check: str) -> None:
+    getattr(contract_of(name), check)()

@@ -59,7 +59,7 @@ def audit(
         generated: shape ``(n, *event)``, on the scale of ``train``.
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
-        measures: names or ``Measure`` objects to report; the scale-free ones are tested, the distance ratio always.
+        measures: names or ``Measure`` objects to report; those that calibrate are tested, the distance ratio always.
         features: where distances are taken, as ``make_features`` takes it: a name (``pixels``, ``pca:64``,
             ``torchscript:PATH``), a module or another callable, or a ``FeatureSpace``. Identical items are those of the
             data.

@@ -61,7 +61,7 @@ def gather(
     main = standard or _result(DistanceRatio(), search, null)
     copies, *further = (
         calibrated(result.name, null.source, result.scores, result.null_scores, rng, result.effective)
-        for result in (main, *(result for result in results if result.scale_free and result is not main))
+        for result in (main, *(result for result in results if result.calibrates and result is not main))
     )
     return Evidence(null, results, copies, tuple(further), identical)
 
@@ -73,7 +73,7 @@ def _result(measure: Measure, search: Search, null: Null) -> MeasureResult:
         name=measure.name,
         rule=measure.rule(search.geometry),
         limits=measure.limits,
-        scale_free=measure.scale_free,
+        calibrates=measure.calibrates,
         scores=scores,
         null_scores=null_scores,
         flags=flags,

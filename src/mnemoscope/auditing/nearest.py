@@ -167,12 +167,12 @@ class TrainingIndex:
             found = nearest_neighbours(
                 items[waiting], self.train, k, ignore=self._ignore, exclude=skipped, progress=self.progress
             )
-            lists = _Lists(found.distances, found.indices)
+            lists, crowded = _Lists(found.distances, found.indices), np.zeros(len(waiting), dtype=bool)
             if not alone:
-                lists = self._without_own_unit(lists)
+                lists, crowded = self._without_own_unit(lists)
             around = self._around_first(lists)
             read, reaches = self._read(lists, around)
-            done = reaches if k < min(_LIST_LENGTHS[-1], n_others) else np.ones(len(waiting), dtype=bool)
+            done = reaches & ~crowded if k < min(_LIST_LENGTHS[-1], n_others) else np.ones(len(waiting), dtype=bool)
             place = waiting[done]
             distances[place] = read.distances[done]
             rows[:, place] = read.indices[done], read.seconds[done], read.units[done]
@@ -181,14 +181,15 @@ class TrainingIndex:
                 break
         return Nearest(distances, *rows)
 
-    def _without_own_unit(self, lists: "_Lists") -> "_Lists":
-        """Lists of training items around themselves, less their own units; at least two neighbours stay."""
+    def _without_own_unit(self, lists: "_Lists") -> tuple["_Lists", Bool[np.ndarray, " items"]]:
+        """Lists of training items around themselves, less their own units; and which are too short for that."""
         own = self._radius(lists.distances)
         gone = lists.distances <= own[:, None]
-        gone[gone.sum(axis=1) > gone.shape[1] - 2] = False
+        crowded = gone.sum(axis=1) > gone.shape[1] - 2  # at least two neighbours must stay
+        gone[crowded] = False
         order = np.argsort(gone, axis=1, kind="stable")
         distances = np.where(gone, np.inf, lists.distances)
-        return _Lists(*(np.take_along_axis(each, order, axis=1) for each in (distances, lists.indices)))
+        return _Lists(*(np.take_along_axis(each, order, axis=1) for each in (distances, lists.indices))), crowded
 
     def _read(
         self, lists: "_Lists", around: Float[np.ndarray, "items k"]

@@ -1,77 +1,152 @@
 """The contract of a copy measure."""
 
+from typing import TypeAlias
+
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
-from mnemoscope.auditing.measures import Geometry, Measure
+from mnemoscope.auditing.measures import Geometry, Measure, Search
+from mnemoscope.auditing.nearest import TrainingIndex
+from mnemoscope.testing.checks import assert_refuses
 
-_GEOMETRY = Geometry(dim=12, span=2.0)
+Items: TypeAlias = NDArray[np.float64]
+
+_SPAN = 8.0
+_EVENT = (4, 4)
 
 
 class MeasureContract:
-    """What an audit relies on in a rule on the two nearest distances; subclass it and give ``measure``.
+    """What an audit relies on in a copy score; subclass it and give ``measure``.
+
+    It is tested on small pictures, ``items()``, drawn from a normal law.
 
     Attributes:
-        scale_free: whether the rule sees ratios of distances only. If not, its unit is the value range: distances and
-            range grown together must change nothing.
+        unit_length: whether the measure is for features of unit length; then items have it, and it must refuse others.
     """
 
-    scale_free: bool = True
+    unit_length: bool = False
 
     def measure(self) -> Measure:
         """The measure under test."""
         raise NotImplementedError
 
-    def distances(self) -> Float[np.ndarray, "samples 2"]:
-        """Where it is tested: d1 ≤ d2 from exact copies to far away, on a logarithmic grid of both."""
-        sizes = _GEOMETRY.span * np.concatenate([[0.0], np.geomspace(1e-6, 1e3, 46)])
-        return np.array([(first, second) for first in sizes for second in sizes if first <= second])
+    def items(self, n: int, seed: int) -> Items:
+        """Where it is tested: n independent items, shape ``(n, 4, 4)``."""
+        return self._unit(np.random.default_rng(seed).standard_normal((n, *_EVENT)))
 
-    def test_flags_are_one_boolean_for_each_sample(self) -> None:
-        """Shape ``(samples,)``, also for no samples."""
-        for distances in (self.distances(), np.empty((0, 2))):
-            flags = np.asarray(self.measure().flags(distances, _GEOMETRY))
-            assert flags.shape == (len(distances),), f"flags: shape {flags.shape} for {distances.shape}"
-            assert flags.dtype == bool, f"flags: {flags.dtype} instead of bool"
+    def test_scores_are_one_number_for_each_item(self) -> None:
+        """Shape ``(items,)``, no NaN and nothing negative, and one boolean flag each; one item alone as well."""
+        train = np.concatenate([self.items(60, 0), self.items(3, 0)])
+        for items in (self.items(20, 1), self.items(1, 1)):
+            search = _search(train, items)
+            scores, flags = np.asarray(self.measure().scores(search)), np.asarray(self.measure().flags(search))
+            assert scores.shape == (len(items),), f"scores: shape {scores.shape} for {len(items)} items"
+            assert scores.dtype.kind == "f", f"scores: {scores.dtype} instead of real numbers"
+            assert (scores >= 0).all(), "scores must not be negative or NaN"
+            assert flags.shape == scores.shape, f"flags: shape {flags.shape} for {len(items)} items"
+            assert flags.dtype == np.dtype(bool), f"flags: {flags.dtype} instead of bool"
 
-    def test_samples_do_not_know_each_other(self) -> None:
-        """A sample is judged by its own two distances."""
-        measure, distances = self.measure(), self.distances()
-        flags = measure.flags(distances, _GEOMETRY)
-        alone = [bool(measure.flags(distances[i : i + 1], _GEOMETRY)[0]) for i in range(len(distances))]
-        assert flags.tolist() == alone, "flags differ when samples are judged one by one"
+    def test_items_do_not_know_each_other(self) -> None:
+        """An item is judged by the training set, not by the other samples."""
+        train, items = self.items(60, 0), self.items(12, 1)
+        alone = [self._scores(train, item[None])[0] for item in items]
+        assert _same(self._scores(train, items), alone), "scores differ when items are judged one by one"
 
     def test_exact_copies_are_flagged_and_strangers_are_not(self) -> None:
-        """d1 = 0 is a copy; two equal distances of a thousand value ranges are none."""
-        copies, strangers = np.array([[0.0, 1.0], [0.0, 0.0]]), np.full((1, 2), 1e3 * _GEOMETRY.span)
-        assert self.measure().flags(copies, _GEOMETRY).all(), "d1 = 0 must be flagged"
-        assert not self.measure().flags(strangers, _GEOMETRY).any(), "d1 = d2 = 1000 value ranges must not be flagged"
+        """Copies have score zero, also those of an item that occurs twice; what is far from all items has none."""
+        train = np.abs(self.items(60, 0))
+        train[7] = train[3]
+        copies = _search(train, train[[3, 7, 20]])
+        assert not np.any(self.measure().scores(copies)), "an exact copy must have score zero"
+        assert self.measure().flags(copies).all(), "an exact copy must be flagged"
+        strangers = _search(train, self._unit(-1e3 * train[:5]))
+        assert not self.measure().flags(strangers).any(), "what is far from all items must not be flagged"
 
-    def test_nearer_is_never_less_of_a_copy(self) -> None:
-        """At a fixed d2, what is flagged stays flagged when d1 shrinks."""
-        distances = self.distances()
-        flags = self.measure().flags(distances, _GEOMETRY)
-        for second in np.unique(distances[:, 1]):
-            row = flags[distances[:, 1] == second]  # d1 ascends along it
-            assert not (row[1:] & ~row[:-1]).any(), (
-                f"at d2 = {second:g} a larger d1 is flagged and a smaller one is not"
-            )
+    def test_more_noise_is_never_more_of_a_copy(self) -> None:
+        """Copies of an item with more and more of one noise have scores that do not fall."""
+        train, noise = self.items(60, 0), np.random.default_rng(1).standard_normal(_EVENT)
+        sizes = np.geomspace(1e-4, 0.3, 12)[:, None, None] * (np.linalg.norm(train[0]) / np.linalg.norm(noise))
+        scores = self._scores(train, self._unit(train[0] + sizes * noise))
+        assert (np.diff(scores) >= -1e-9).all(), f"scores fall when noise grows: {scores}"
+        assert scores[0] < scores[-1], "scores must grow with the noise"
 
     def test_the_unit_of_the_data_does_not_matter(self) -> None:
-        """Distances in another unit, with the value range (or, where ``scale_free``, without it)."""
-        measure, distances = self.measure(), self.distances()
-        flags = measure.flags(distances, _GEOMETRY)
+        """Items in another unit, with the value range (or, where ``scale_free``, without it)."""
+        measure, train, items = self.measure(), self.items(60, 0), self.items(12, 1)
+        scores = measure.scores(_search(train, items))
         for scale in (2.0**-7, 2.0**8):  # powers of two are exact
-            scaled = Geometry(_GEOMETRY.dim, _GEOMETRY.span * (1.0 if self.scale_free else scale))
-            found = measure.flags(scale * distances, scaled)
-            assert np.array_equal(found, flags), f"flags change with the unit of the data, at a factor of {scale:g}"
+            span = _SPAN * (1.0 if measure.scale_free else scale)
+            other = _search(scale * train, scale * items, span=span)
+            if self.unit_length:
+                assert_refuses(lambda other=other: measure.scores(other), "items not of unit length")  # type: ignore[misc]
+            else:
+                assert _same(measure.scores(other), scores), f"scores change at a factor of {scale:g}"
+
+    def test_an_item_left_out_does_not_meet_itself(self) -> None:
+        """Training items left out one at a time are judged as if they were not in the training set."""
+        train, rows = self.items(60, 0), np.array([3, 17, 41])
+        index = _index(train)
+        found = index.left_out(rows, with_unit=True)
+        search = Search(found, _geometry(_SPAN), index, lambda: [train[rows]], rows)
+        apart = [self._scores(np.delete(train, row, axis=0), train[row : row + 1])[0] for row in rows]
+        assert _same(self.measure().scores(search), apart), "items left out score as if they were there"
+
+    def test_a_copy_among_the_variants_is_found(self) -> None:
+        """Of several variants of an item the nearest to a training item counts."""
+        train, items = self.items(60, 0), self.items(5, 1)
+        for variants in ([items, train[:5]], [train[:5], items]):
+            index = _index(train)
+            search = Search(index.nearest(variants), _geometry(_SPAN), index, lambda variants=variants: variants)  # type: ignore[misc]
+            assert not np.any(self.measure().scores(search)), "a variant is an exact copy: the score must be zero"
+
+    def test_what_calibrates_is_not_fooled_by_a_narrow_generator(self) -> None:
+        """Honest samples half as wide as the data are near to everything; only a scale of their own makes up for it."""
+        measure = self.measure()
+        assert measure.scale_free or not measure.calibrates, "only a score that is scale-free may be calibrated"
+        if not measure.calibrates:
+            return
+        train = self.items(300, 0)
+        narrow, held_out = (
+            self._scores(train, items) for items in (self._unit(self.items(300, 1) / 2), self.items(300, 2))
+        )
+        for level in (0.1, 0.3, 0.5):
+            share = float((narrow <= np.quantile(held_out, level)).mean())
+            assert share < level + 0.15, (
+                f"{100 * share:.0f} % of the samples of a narrow honest generator score below the lowest "
+                f"{100 * level:.0f} % of held-out items: this score must not calibrate"
+            )
 
     def test_name_rule_and_limits_can_be_shown(self) -> None:
         """One line each; the rule has its numbers, the limits say of whom they are."""
         measure = self.measure()
-        rule = measure.rule(_GEOMETRY)
+        rule = measure.rule(_geometry(_SPAN))
         for what, text in (("name", measure.name), ("rule", rule), ("limits", measure.limits)):
             assert text.strip(), f"{what} is empty"
             assert "\n" not in text, f"{what} must be one line"
         assert any(character.isdigit() for character in rule), f"the rule must state its numbers: {rule!r}"
         assert measure.limits.startswith(f"{measure.name}: "), "limits must start with the measure's name"
+
+    def _scores(self, train: Items, items: Items) -> Float[np.ndarray, " items"]:
+        return self.measure().scores(_search(train, items))
+
+    def _unit(self, items: Items) -> Items:
+        return items / np.linalg.norm(items, axis=(1, 2), keepdims=True) if self.unit_length else items
+
+
+def _same(found: Float[np.ndarray, " items"], expected: Float[np.ndarray, " items"] | list[float]) -> bool:
+    return bool(np.allclose(found, expected, rtol=1e-9, atol=1e-12))
+
+
+def _geometry(span: float) -> Geometry:
+    return Geometry(int(np.prod(_EVENT)), span)
+
+
+def _index(train: Items) -> TrainingIndex:
+    _, first, place = np.unique(train.reshape(len(train), -1), axis=0, return_index=True, return_inverse=True)
+    return TrainingIndex(train, first[place], np.random.default_rng(0))
+
+
+def _search(train: Items, items: Items, span: float = _SPAN) -> Search:
+    index = _index(train)
+    return Search(index.nearest([items]), _geometry(span), index, lambda: [items])

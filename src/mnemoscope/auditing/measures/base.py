@@ -52,14 +52,17 @@ class Measure(ABC):
     Attributes:
         name: as users and reports call it.
         limits: what it does not see, beginning with its name.
-        scale_free: whether multiplying all distances changes nothing. Only such a score may be calibrated into the
-            verdict: a blurred or narrow generator is near to everything, so its distances are small without a copy.
+        scale_free: whether multiplying all distances changes nothing.
+        calibrates: whether its null may calibrate it into the verdict. A blurred or narrow generator is near to
+            everything, so its distances are small without a copy: a score may be calibrated only if it is scale-free
+            and such generators score no lower than held-out items. Of ratios of distances, d1/d2 alone was seen to.
         threshold: items with a score below it are flagged.
     """
 
     name: ClassVar[str]
     limits: ClassVar[str]
     scale_free: ClassVar[bool]
+    calibrates: ClassVar[bool] = False
     threshold: float
 
     @abstractmethod
@@ -91,7 +94,7 @@ class MeasureResult:
     name: str
     rule: str
     limits: str
-    scale_free: bool
+    calibrates: bool
     scores: Float[np.ndarray, " generated"]
     null_scores: Float[np.ndarray, " null"]
     flags: Bool[np.ndarray, " generated"]

@@ -24,6 +24,7 @@ class DistanceRatio(Measure):
 
     name: ClassVar[str] = "distance-ratio"
     scale_free: ClassVar[bool] = True
+    calibrates: ClassVar[bool] = True
     limits: ClassVar[str] = (
         "distance-ratio: does not see flipped, shifted, cropped or blurred copies, unless they are searched for, nor "
         "copies with much noise, nor of an item with over 255 near-duplicates in train; in data of low intrinsic "
