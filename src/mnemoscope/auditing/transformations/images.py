@@ -23,8 +23,6 @@ from mnemoscope.errors import InputError
 Matrix: TypeAlias = list[list[float]]
 
 _CROP_STEP = 0.05
-_PLACES = tuple(product((-1, 0, 1), repeat=2))
-"""The middle, the four corners and the four middles of an edge: where a crop is taken from."""
 
 
 def image_axes(event_shape: Event, name: str) -> tuple[int, int, int | None]:
@@ -102,12 +100,18 @@ def _shifted(items: Array, steps: dict[int, int]) -> Array:
 
 
 def crops(name: str, share: float) -> Transformation:
-    """Crops that leave out up to ``share`` of each side, in steps of 5 %, at nine places, enlarged to full size."""
+    """Crops that leave out 5 %, 10 %, … up to ``share`` of each side, enlarged to full size.
+
+    Their places lie on a grid of half a step, 2.5 % of the side. A grid twice as coarse misses a third of the crops
+    from places in between on images of 28 pixels.
+    """
     steps = max(1, round(share / _CROP_STEP))
-    shares = [share * step / steps for step in range(1, steps + 1)]
-    # In the coordinates of the sampling grid the image is [−1, 1]²; a crop is scaled by 1 − share and moved by ±share.
+    # In the coordinates of the sampling grid the image is [−1, 1]²: a crop is scaled by 1 − s and moved by up to ± s.
     matrices: list[Matrix] = [
-        [[1 - s, 0.0, right * s], [0.0, 1 - s, down * s]] for s in shares for down, right in _PLACES
+        [[1 - left_out, 0.0, right], [0.0, 1 - left_out, down]]
+        for step in range(1, steps + 1)
+        for left_out in [share * step / steps]
+        for down, right in product(np.linspace(-left_out, left_out, 2 * step + 1).tolist(), repeat=2)
     ]
     return _moves(name, lambda _: matrices)
 
