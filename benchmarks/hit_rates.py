@@ -70,7 +70,7 @@ def scorer(train: Items) -> Callable[[str, Items], NDArray[np.float64]]:
 
     def scores(name: str, items: Items) -> NDArray[np.float64]:
         index, items = (directions, unit(items)) if name == "cosine" else (plain, items)
-        search = Search(index.nearest([items]), Geometry(64, SPAN), index, lambda: [items])
+        search = Search(index.nearest(items), Geometry(64, SPAN), index, items)
         return MEASURES[name]().scores(search)
 
     return scores
@@ -126,7 +126,7 @@ def narrow() -> None:
     index = TrainingIndex(train, np.arange(1000), rng)
 
     def scores(name: str, items: Items) -> NDArray[np.float64]:
-        return MEASURES[name]().scores(Search(index.nearest([items]), Geometry(20, 1.0), index, lambda: [items]))
+        return MEASURES[name]().scores(Search(index.nearest(items), Geometry(20, 1.0), index, items))
 
     for name in names:
         level = np.quantile(scores(name, held_out), 0.1)

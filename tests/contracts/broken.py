@@ -222,7 +222,7 @@ class MeetsItself(DistanceRatio):
         return first / second
 
 
-class FirstVariantOnly(DistanceRatio):
+class DeafToTransformations(DistanceRatio):
     def scores(self, search):
         first, second = search.index.neighbours(search.items, 2, search.left_out).distances.T
         return first / second

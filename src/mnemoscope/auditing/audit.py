@@ -16,28 +16,25 @@ from torch import Tensor
 
 from mnemoscope._version import __version__
 from mnemoscope.auditing.checks import comparable, unlike
-from mnemoscope.auditing.closeness import Closeness, cast_votes, closeness
 from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.auditing.evidence import gather
 from mnemoscope.auditing.features import FeatureSpace, make_features
 from mnemoscope.auditing.identical import Identical, expected_coincidences, is_constant
 from mnemoscope.auditing.intervals import samples_needed
-from mnemoscope.auditing.measures import STANDARD, Measure, Search, make_measure
-from mnemoscope.auditing.null import HELD_OUT, READINGS, Null, Repeats
-from mnemoscope.auditing.overlap import check_identical, check_near
-from mnemoscope.auditing.references import blurred_shares, gaussian_samples
+from mnemoscope.auditing.labels import Labels
+from mnemoscope.auditing.measures import STANDARD, Measure, WholeSetStatistic, make_measures
+from mnemoscope.auditing.null import LEFT_OUT_ITEMS, READINGS, Null, Repeats
+from mnemoscope.auditing.pool import Pool
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.choose import choose
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import Array, ArrayLike
 from mnemoscope.errors import InputError
 
-_LEFT_OUT_ITEMS = 1000
 _DIMENSION_NEIGHBOURS = 20
-_REFERENCE_SAMPLES = 1000
-_BLURRED = 500
 
 
 def audit(
@@ -45,9 +42,12 @@ def audit(
     train: Dataset | ArrayLike,
     *,
     holdout: Dataset | ArrayLike | None = None,
-    measures: Sequence[str | Measure] = STANDARD,
+    measures: Sequence[str | Measure | WholeSetStatistic] = STANDARD,
     features: str | FeatureSpace | Callable[[Tensor], Any] = "pixels",
     cache: str | Path | None = None,
+    transformations: Sequence[str] = (),
+    classes: Sequence[Any] | ArrayLike | None = None,
+    groups: Sequence[Any] | ArrayLike | None = None,
     repeats: str | None = None,
     resolution: float = 0.1,
     seed: int = 0,
@@ -59,11 +59,17 @@ def audit(
         generated: shape ``(n, *event)``, on the scale of ``train``.
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
-        measures: names or ``Measure`` objects to report; those that calibrate are tested, the distance ratio always.
+        measures: names, ``Measure`` or ``WholeSetStatistic`` objects to report; the measures that calibrate are tested,
+            the distance ratio always.
         features: where distances are taken, as ``make_features`` takes it: a name (``pixels``, ``pca:64``,
             ``torchscript:PATH``), a module or another callable, or a ``FeatureSpace``. Identical items are those of the
             data.
         cache: folder in which features are kept.
+        transformations: under which copies are searched, as ``make_transformations`` takes them: ``flips``,
+            ``shifts:2``, ...; samples and honest items alike.
+        classes: labels of the training items, followed by those of the held-out items: strata within which the two are
+            exchangeable.
+        groups: labels in the same order: items that belong together, and are on one side only.
         repeats: without a held-out set, what repeats and near-duplicates in train are: of the ``law`` or ``made`` by
             hand. Left out, both readings are tried, and where they disagree there is no verdict.
         resolution: the smallest rate that the audit must be able to tell from zero.
@@ -71,20 +77,22 @@ def audit(
         progress: show bars.
 
     Raises:
-        InputError: empty sets, NaN or Inf, event shapes or value ranges that differ, an unknown measure, fewer than
-            two distinct training items, too few samples for ``resolution`` (the message says how many are needed),
-            ``repeats`` beside a held-out set, or a held-out set that shares items with ``train``, exactly or nearly,
-            which repeats in the data do not explain.
+        InputError: empty sets, NaN or Inf, event shapes or value ranges that differ, an unknown name, fewer than two
+            distinct training items, too few samples for ``resolution`` (the message says how many are needed),
+            ``repeats`` beside a held-out set or ``groups`` without one, labels that do not fit, or a held-out set that
+            shares items with ``train``, exactly or nearly, which repeats in the data do not explain.
     """
-    train = as_dataset(train, "train")
-    samples = as_dataset(generated, "generated")
+    train, samples = as_dataset(train, "train"), as_dataset(generated, "generated")
     held_out = None if holdout is None else as_dataset(holdout, "holdout")
-    chosen = _choose(measures)
+    chosen, statistics = make_measures(measures)
+    space, transformation = make_features(features, cache=cache), make_transformations(transformations)
+    reading = None if repeats is None else choose(repeats, READINGS, "repeats")
     if not 0 < resolution < 1:
         raise InputError(f"resolution must lie in (0, 1), got {resolution}")
-    reading = None if repeats is None else choose(repeats, READINGS, "repeats")
     if reading is not None and held_out is not None:
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
+    if groups is not None and held_out is None:
+        raise InputError("groups need a held-out set: train alone does not tell what an item of another group is like")
     samples = comparable(samples, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)
     n_distinct = train.n_samples - repeated.redundant
@@ -92,50 +100,50 @@ def audit(
         raise InputError(f"{train.name}: needs at least {needed} distinct training items, has {n_distinct}")
     _need(samples.n_samples, resolution, samples.name, "generated samples")
 
-    space = make_features(features, cache=cache)
-    comparison = Comparison(train, repeated.first, rng, space=space, progress=progress)
-    n_left_out = _LEFT_OUT_ITEMS if held_out is not None else max(samples.n_samples, _LEFT_OUT_ITEMS)
-    left_out = Null.left_out(comparison, n_left_out, reading or "law", rng)
-    search = comparison.search(samples)
+    comparison = Comparison(train, repeated.first, rng, space=space, transformation=transformation, progress=progress)
+    search, near = comparison.search(samples), None
+    n_holdout = 0 if held_out is None else held_out.n_samples
+    strata = None if classes is None else Labels.read(classes, train.n_samples, n_holdout, "classes")
     if held_out is None:
-        _need(len(left_out.nearest.indices), resolution, train.name, "training items for a null without held-out data")
-        nulls, near = _readings(comparison, left_out, repeated, reading, rng), None
+        nulls = _left_out(comparison, repeated, reading, samples.n_samples, rng)
+        _need(len(nulls[0].identical), resolution, train.name, "training items for a null without held-out data")
     else:
         held_out = comparable(held_out, train, "the held-out set")
-        _need(held_out.n_samples, resolution, held_out.name, "held-out items")
-        also = Repeated(held_out.array)
-        check_identical(held_out, train, repeated, also)
-        nulls = (Null(HELD_OUT, comparison.search(held_out), repeated.rows_of(also) >= 0),)
-        check_near(held_out, train, comparison.index, nulls[0].nearest, left_out.nearest)
-        near = _closeness(comparison, search, samples, held_out, repeated, also, rng)
+        _need(n_holdout, resolution, held_out.name, "held-out items")
+        units = None if groups is None else Labels.read(groups, train.n_samples, n_holdout, "groups")
+        pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
+        nulls = (pool.null(comparison, rng),)
+        near = pool.closeness(comparison, search, samples, rng)
 
     same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
     coincidences = _coincidences(comparison, same, repeated)
-    evidence = []
-    for null in nulls:
-        identical = Identical.find(same, null.identical, coincidences)
-        evidence.append(gather(search, null, chosen, identical, rng))
-    settings = {"seed": seed, "resolution": resolution, "repeats": repeats, "features": space.name}
+    evidence = tuple(
+        gather(search, null, chosen, Identical.find(same, null.identical, coincidences), rng) for null in nulls
+    )
+    sets = (comparison.features.array, None if held_out is None else comparison.embed(held_out).array)
+    settings = {
+        "seed": seed,
+        "resolution": resolution,
+        "repeats": reading,
+        "features": space.name,
+        "transformations": list(transformations),
+    }
     return Report(
         generated=samples,
         train=replace(train, notes=comparison.features.notes),
         holdout=held_out,
         nearest=search.nearest,
-        evidence=tuple(evidence),
+        evidence=evidence,
         closeness=near,
+        statistics=tuple(each.result(search.items, *sets, rng) for each in statistics),
         unlike=unlike(samples, train, in_order, search.nearest, evidence[0]),
         repeated=repeated,
+        classes=strata,
         intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
         resolution=resolution,
         provenance={"version": __version__, **settings},
     )
-
-
-def _choose(measures: Sequence[str | Measure]) -> list[Measure]:
-    if not measures:
-        raise InputError("measures: name at least one")
-    return [make_measure(measure) if isinstance(measure, str) else measure for measure in measures]
 
 
 def _need(n: int, resolution: float, name: str, what: str) -> None:
@@ -144,15 +152,6 @@ def _need(n: int, resolution: float, name: str, what: str) -> None:
         raise InputError(
             f"{name}: {n} {what} are too few to tell a rate of {100 * resolution:g} % from zero: {needed} are needed"
         )
-
-
-def _readings(
-    comparison: Comparison, first: Null, repeated: Repeated, repeats: Repeats | None, rng: np.random.Generator
-) -> tuple[Null, ...]:
-    """The null as it was asked for; both readings where there are repeats, and none was."""
-    if repeats is not None or not (repeated.redundant or comparison.index.has_near_duplicates):
-        return (first,)
-    return first, Null.left_out(comparison, len(first.nearest.indices), "made", rng)
 
 
 def _coincidences(comparison: Comparison, same: Array, repeated: Repeated) -> float | None:
@@ -164,27 +163,11 @@ def _coincidences(comparison: Comparison, same: Array, repeated: Repeated) -> fl
     return expected_coincidences(len(same), train, index.spacing, index.dimension)
 
 
-def _closeness(
-    comparison: Comparison,
-    search: Search,
-    samples: Dataset,
-    holdout: Dataset,
-    repeated: Repeated,
-    held_out: Repeated,
-    rng: np.random.Generator,
-) -> Closeness:
-    train, index = comparison.train, comparison.index
-    other = comparison.other_index(holdout, held_out.first)
-    multiplicities = repeated.multiplicity, held_out.multiplicity
-    to_holdout = other.nearest(comparison.look(samples))
-    votes = cast_votes(search.nearest, to_holdout, *multiplicities)
-    fitted = Dataset(
-        gaussian_samples(train.array, min(len(samples), _REFERENCE_SAMPLES), rng), "reference", train.value_range
-    )
-    reference = cast_votes(
-        index.nearest(comparison.look(fitted)), other.nearest(comparison.look(fitted)), *multiplicities
-    )
-    n_units = index.n_units, other.n_units
-    nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
-    blurred = blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
-    return closeness(votes, reference, n_units, blurred, nearest, rng)
+def _left_out(
+    comparison: Comparison, repeated: Repeated, reading: Repeats | None, n: int, rng: np.random.Generator
+) -> tuple[Null, ...]:
+    """The null as it was asked for; in both readings where there are repeats, and none was."""
+    n = max(n, LEFT_OUT_ITEMS)
+    alone = reading is not None or not (repeated.redundant or comparison.index.has_near_duplicates)
+    readings: tuple[Repeats, ...] = (reading or "law",) if alone else ("law", "made")
+    return tuple(Null.left_out(comparison, n, each, rng) for each in readings)

@@ -1,15 +1,16 @@
 """One comparison with the training set, the same for samples and for honest items."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
 
-from mnemoscope.auditing.features import FeatureSpace, Pixels
+from mnemoscope.auditing.features import FeatureSpace
 from mnemoscope.auditing.measures import Geometry, Search
-from mnemoscope.auditing.nearest import TrainingIndex
+from mnemoscope.auditing.nearest import Nearest, TrainingIndex
+from mnemoscope.auditing.transformations import Transformation
 from mnemoscope.data import Dataset
-from mnemoscope.data.arrays import Array
 
 
 class Comparison:
@@ -20,6 +21,7 @@ class Comparison:
         first: for each training item the row of its first identical item.
         rng: for the index.
         space: where distances are taken.
+        transformation: under which copies are searched.
         progress: show bars.
 
     Attributes:
@@ -34,29 +36,49 @@ class Comparison:
         first: Int[np.ndarray, " n_train"],
         rng: np.random.Generator,
         *,
-        space: FeatureSpace | None = None,
+        space: FeatureSpace,
+        transformation: Transformation,
         progress: bool = False,
     ) -> None:
         self.train, self._progress, self._rng = train, progress, rng
-        self._embedding = (space or Pixels()).fit(train, progress=progress)
-        self.features = self._embedding.embed(train)
+        self._transformation = transformation
+        self._embedding = space.fit(self._under(train), progress=progress)
+        self.features = self.embed(train)
         self.index = TrainingIndex(self.features.array, first, rng, progress=progress)
         self.geometry = Geometry(self.features.dim, float(np.ptp(self.features.value_range)))
 
-    def look(self, items: Dataset) -> Iterator[Array]:
-        """The items and their variants, where distances are taken."""
-        yield self._embedding.embed(items).array
+    def nearest(self, items: Dataset, index: TrainingIndex, reference: Dataset) -> Nearest:
+        """The nearest of the reference items and their variants, by the index of those as they are."""
+        queries = self.embed(items).array
+        found = [each.nearest(queries) for each in self._indices(index, reference)]
+        return Nearest.over_variants(found)
 
     def search(self, items: Dataset) -> Search:
         """Items from elsewhere against the training set."""
-        return Search(self.index.nearest(self.look(items)), self.geometry, self.index, lambda: self.look(items))
+        found = self.nearest(items, self.index, self.train)
+        return Search(found, self.geometry, self.index, self.embed(items).array)
 
     def search_left_out(self, rows: Int[np.ndarray, " items"], *, with_unit: bool) -> Search:
         """Training items against all others."""
-        items = self.train.take(rows)
-        found = self.index.left_out(rows, self.look(items), with_unit=with_unit)
-        return Search(found, self.geometry, self.index, lambda: self.look(items), rows)
+        items = self.index.train[rows]
+        found = [each.left_out(rows, items, with_unit=with_unit) for each in self._indices(self.index, self.train)]
+        return Search(Nearest.over_variants(found), self.geometry, self.index, items, rows)
 
     def other_index(self, items: Dataset, first: Int[np.ndarray, " items"]) -> TrainingIndex:
         """An index of other reference items, as the held-out ones."""
-        return TrainingIndex(self._embedding.embed(items).array, first, self._rng, progress=self._progress)
+        return TrainingIndex(self.embed(items).array, first, self._rng, progress=self._progress)
+
+    def _indices(self, index: TrainingIndex, reference: Dataset) -> Iterator[TrainingIndex]:
+        """Of the reference items and of each of their variants, one in memory at a time."""
+        yield index
+        for variant in self._transformation.variants(reference.array):
+            yield index.transformed(self.embed(replace(reference, array=variant)).array)
+
+    def embed(self, items: Dataset) -> Dataset:
+        """The items where distances are taken."""
+        return self._embedding.embed(self._under(items))
+
+    def _under(self, items: Dataset) -> Dataset:
+        """The items where what a transformation does in closed form makes no difference."""
+        array = self._transformation.embed(items.array)
+        return items if array is items.array else Dataset(array, items.name, names=items.names, notes=items.notes)

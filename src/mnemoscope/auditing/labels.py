@@ -5,10 +5,13 @@ of the closeness test, and honest items of one group do not count as independent
 and held-out set were split class by class, labels are exchangeable within a class only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
+from torch import Tensor
 
 from mnemoscope.data.arrays import ArrayLike, as_array
 from mnemoscope.errors import InputError
@@ -31,7 +34,7 @@ class Labels:
     holdout: Int[np.ndarray, " n_holdout"]
 
     @classmethod
-    def read(cls, values: ArrayLike, n_train: int, n_holdout: int, what: str) -> "Labels":
+    def read(cls, values: Sequence[Any] | ArrayLike, n_train: int, n_holdout: int, what: str) -> "Labels":
         """Labels of the training items, followed by those of the held-out items.
 
         Args:
@@ -43,7 +46,7 @@ class Labels:
         Raises:
             InputError: another number of labels, or another shape.
         """
-        labels = np.asarray(values) if isinstance(values, list | tuple) else as_array(values)
+        labels = as_array(values) if isinstance(values, np.ndarray | Tensor) else np.asarray(values)
         if labels.shape != (n_train + n_holdout,):
             raise InputError(
                 f"{what}: needs one label for each of {n_train} training items and then of {n_holdout} held-out items, "

@@ -13,7 +13,7 @@ the items, which seldom holds two of one unit.
 Lists of neighbours start short and grow, for those items whose list ends within a clump, up to ``LARGEST_UNIT``.
 """
 
-from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class Nearest:
 
     @staticmethod
     def over_variants(found: list["Nearest"]) -> "Nearest":
-        """One for all variants of the same items: d1 is the least of theirs, d2 the least to any other unit."""
+        """One for all variants of the training items: d1 is the least of theirs, d2 the least to any other unit."""
         distances, indices, seconds, units = (
             np.array([getattr(one, field.name) for one in found]) for field in fields(Nearest)
         )
@@ -101,18 +101,22 @@ class TrainingIndex:
             thinned = (len(sparse) / len(self.distinct)) ** (1 / dimension)
             self.spacing = float(np.median(within.distances[:, 0])) * thinned
 
-    def nearest(self, variants: Iterable[Array]) -> Nearest:
-        """The nearest training items of items from elsewhere, of which each may come in several variants."""
-        return Nearest.over_variants([self._nearest(items, None, alone=True) for items in variants])
+    def transformed(self, train: Array) -> "TrainingIndex":
+        """The same items under a transformation, shape ``(n_train, *event)``: spacing and gap stay."""
+        other = copy(self)
+        other.train = train
+        return other
 
-    def left_out(
-        self, rows: Int[np.ndarray, " items"], variants: Iterable[Array] | None = None, *, with_unit: bool
-    ) -> Nearest:
+    def nearest(self, items: Array) -> Nearest:
+        """The nearest training items of items from elsewhere."""
+        return self._nearest(items, None, alone=True)
+
+    def left_out(self, rows: Int[np.ndarray, " items"], items: Array | None = None, *, with_unit: bool) -> Nearest:
         """The nearest other training items of the training items ``rows``, each left out in its turn.
 
         Args:
             rows: of the training set.
-            variants: of these items; they themselves if left out.
+            items: what they are, if the index is of transformed items.
             with_unit: whether an item is left out together with its repeats and near-duplicates. If not, it may meet
                 its own twin.
         """
@@ -120,8 +124,7 @@ class TrainingIndex:
         twins = np.bincount(self.first, minlength=len(self.first))[own] > 1
         exclude = own if with_unit else np.where(twins, -1, own)
         alone = not (with_unit and self.has_near_duplicates)
-        looked = [self.train[rows]] if variants is None else variants
-        return Nearest.over_variants([self._nearest(items, exclude, alone=alone) for items in looked])
+        return self._nearest(self.train[rows] if items is None else items, exclude, alone=alone)
 
     @property
     def has_near_duplicates(self) -> bool:

@@ -12,7 +12,7 @@ Where the two readings lead to different verdicts there is none.
 
 Scores left out one at a time lean on each other: of two mutual neighbours in the plane both are flagged or none. A sum
 of n scores then varies as that of fewer, ``effective``: n · Σ z_i² / Σ z_i z_j, the second sum over pairs that share an
-item (themselves, their nearest, the second), z an indicator less its mean.
+item (themselves, their nearest, the second), z an indicator less its mean. So do held-out items of one group.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,9 @@ Repeats: TypeAlias = Literal["law", "made"]
 READINGS: dict[str, Repeats] = {"law": "law", "made": "made"}
 
 HELD_OUT = "held-out set"
+LEFT_OUT_ITEMS = 1000
+"""As many training items, at least, are left out in their turn, if there are so many."""
+
 LEFT_OUT = "leave-one-out on the training set"
 _QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -43,14 +46,15 @@ class Null:
         source: the held-out set, or leave-one-out.
         search: what is nearest to each.
         identical: which of them are identical to a (or another) training item.
-        first: of training items that were left out, the first identical one; None for a held-out set.
+        shared: rows of items that left-out ones share, by which their scores lean on each other, or their groups;
+            empty for independent items.
         repeats: how repeats were read when items were left out.
     """
 
     source: str
     search: Search
     identical: Bool[np.ndarray, " items"]
-    first: Int[np.ndarray, " items"] | None = None
+    shared: tuple[Int[np.ndarray, " items"], ...] = ()
     repeats: Repeats | None = None
 
     @classmethod
@@ -61,7 +65,8 @@ class Null:
         rows = np.sort(rng.permutation(population)[:n])
         search = comparison.search_left_out(rows, with_unit=repeats == "made")
         identical = np.bincount(index.first)[index.first[rows]] > 1 if repeats == "law" else np.zeros(len(rows), bool)
-        return cls(LEFT_OUT, search, identical, index.first[rows], repeats)
+        shared = index.first[rows], search.nearest.indices, search.nearest.seconds
+        return cls(LEFT_OUT, search, identical, shared, repeats)
 
     @property
     def nearest(self) -> Nearest:
@@ -83,11 +88,11 @@ class Null:
     @cached_property
     def _links(self) -> csr_array | None:
         """Which items share an item, themselves included."""
-        if self.first is None:
+        if not self.shared:
             return None
-        n = len(self.first)
-        items = np.concatenate([self.first, self.nearest.indices, self.nearest.seconds])
-        incidence = csr_array((np.ones(3 * n), (np.tile(np.arange(n), 3), items)))
+        n, k = len(self.shared[0]), len(self.shared)
+        items = np.concatenate(self.shared)
+        incidence = csr_array((np.ones(n * k), (np.tile(np.arange(n), k), items)))
         links = incidence @ incidence.T
         links.data[:] = 1
         return links

@@ -11,7 +11,8 @@ from mnemoscope.auditing.closeness import Closeness
 from mnemoscope.auditing.copies import Copies
 from mnemoscope.auditing.evidence import Evidence
 from mnemoscope.auditing.identical import Identical
-from mnemoscope.auditing.measures import MeasureResult
+from mnemoscope.auditing.labels import Labels
+from mnemoscope.auditing.measures import MeasureResult, WholeSetResult
 from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.verdict import Tone, Verdict, judge
@@ -50,7 +51,9 @@ class AuditResult:
         evidence: the samples against the null; where a training set alone can be read in two ways, against both.
         closeness: the second axis; None without a held-out set.
         unlike: in what way the samples cannot be draws from the data; empty where none was found.
+        statistics: of the whole set, those that were asked for.
         repeated: training items that repeat each other.
+        classes: labels of the training items, if they were given.
         intrinsic_dimension: of the training set, estimated; None where it cannot be.
         resolution: the smallest share of copies that silence must exclude.
     """
@@ -61,8 +64,10 @@ class AuditResult:
     nearest: Nearest
     evidence: tuple[Evidence, ...]
     closeness: Closeness | None
+    statistics: tuple[WholeSetResult, ...]
     unlike: tuple[str, ...]
     repeated: Repeated
+    classes: Labels | None
     intrinsic_dimension: float | None
     resolution: float
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -128,6 +133,16 @@ class AuditResult:
         return self._pairs(np.ones(self.generated.n_samples, dtype=bool))
 
     @property
+    def extracted_by_class(self) -> dict[str, int] | None:
+        """How many distinct training items of each class were copied; None without classes."""
+        if self.classes is None:
+            return None
+        chosen = self.evidence[0].flagged
+        rows = self.nearest.indices[chosen][np.unique(self.nearest.units[chosen], return_index=True)[1]]
+        counts = np.bincount(self.classes.train[rows], minlength=len(self.classes.names))
+        return dict(zip(self.classes.names, counts.tolist(), strict=True))
+
+    @property
     def warnings(self) -> list[str]:
         """What a reader must know before trusting the numbers."""
         sets = [data for data in (self.generated, self.train, self.holdout) if data is not None]
@@ -171,7 +186,7 @@ class AuditResult:
     @property
     def blind_spots(self) -> list[str]:
         """What the rules cannot see, one for each measure."""
-        return [result.limits for result in self.results]
+        return [result.limits for result in self.results] + [result.limits for result in self.statistics]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``report.json``."""
@@ -192,8 +207,9 @@ class AuditResult:
             "copies": self.copies.to_dict(),
             "closeness": None if self.closeness is None else self.closeness.to_dict(),
             "measures": {result.name: result.to_dict() for result in self.results},
+            "statistics": {result.name: result.to_dict() for result in self.statistics},
             "duplicates": {"clusters": self.repeated.clusters, "items": self.repeated.items},
-            "extracted": {"distinct": len(np.unique(self.nearest.units[chosen]))},
+            "extracted": {"distinct": len(np.unique(self.nearest.units[chosen])), "classes": self.extracted_by_class},
             "flagged": [pair._asdict() for pair in flagged],
             "warnings": self.warnings,
             "limits": self.limits,

@@ -124,7 +124,7 @@ def test_without_near_duplicates_d2_is_the_second_nearest(digits: tuple[Dataset,
 def found(distances: np.ndarray, geometry: Geometry) -> Search:
     rows = np.zeros(len(distances), dtype=int)
     index = TrainingIndex(distances, np.arange(len(distances)), np.random.default_rng(0))
-    return Search(Nearest(distances, rows, rows, rows), geometry, index, lambda: iter([distances]))
+    return Search(Nearest(distances, rows, rows, rows), geometry, index, distances)
 
 
 def test_rules_by_hand() -> None:

@@ -13,7 +13,7 @@ from mnemoscope.auditing.repeats import Repeated
 def vote(samples: np.ndarray, train: np.ndarray, holdout: np.ndarray) -> tuple[Votes, tuple[int, int]]:
     sets = [Repeated(train), Repeated(holdout)]
     indices = [TrainingIndex(each.array, each.first, np.random.default_rng(0)) for each in sets]
-    found = [index.nearest([samples]) for index in indices]
+    found = [index.nearest(samples) for index in indices]
     votes = cast_votes(found[0], found[1], sets[0].multiplicity, sets[1].multiplicity)
     return votes, (indices[0].n_units, indices[1].n_units)
 

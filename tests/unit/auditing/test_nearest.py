@@ -27,7 +27,7 @@ def test_copies_beside_any_number_of_near_duplicates(size: int) -> None:
     """d2 is the distance to the nearest item outside the clump, and the clump is one unit."""
     train = clumped([size])
     copies = train[[0, 300]] + 0.003 * RNG.normal(size=(2, 16))
-    found = index_of(train).nearest([copies])
+    found = index_of(train).nearest(copies)
     outside = [min(np.linalg.norm(copy - item) for item in ITEMS[1:]) for copy in copies]
     np.testing.assert_allclose(found.distances[:, 1], outside)
     nearest = [int(np.argmin([np.linalg.norm(copy - item) for item in train])) for copy in copies]
@@ -37,7 +37,7 @@ def test_copies_beside_any_number_of_near_duplicates(size: int) -> None:
 
 def test_without_near_duplicates_these_are_the_two_nearest() -> None:
     samples = RNG.normal(size=(50, 16))
-    found = index_of(ITEMS).nearest([samples])
+    found = index_of(ITEMS).nearest(samples)
     for sample, (first, second), row, other in zip(samples, found.distances, found.indices, found.seconds, strict=True):
         order = np.argsort(np.linalg.norm(ITEMS - sample, axis=1))
         assert (row, other) == tuple(order[:2])
@@ -85,10 +85,11 @@ def test_modes_of_the_law_are_no_units() -> None:
 
 def test_variants_are_merged_item_by_item() -> None:
     samples = RNG.normal(size=(40, 16))
-    moved = samples[:, ::-1].copy()
     index = index_of(clumped([2] * 20))
-    both = index.nearest([samples, moved])
-    each = [index.nearest([items]) for items in (samples, moved)]
+    other = index.transformed(index.train[:, ::-1])
+    each = [one.nearest(samples) for one in (index, other)]
+    both = Nearest.over_variants(each)
+    np.testing.assert_array_equal(each[1].distances[:, 0], index.nearest(samples[:, ::-1]).distances[:, 0])
     np.testing.assert_array_equal(both.distances[:, 0], np.minimum(*(one.distances[:, 0] for one in each)))
     for i in range(40):
         known = {}
@@ -98,4 +99,3 @@ def test_variants_are_merged_item_by_item() -> None:
         first = min(each, key=lambda one: one.distances[i, 0])
         assert both.units[i] == first.units[i]
         assert both.distances[i, 1] == min(d for unit, d in known.items() if unit != first.units[i])
-    assert isinstance(both, Nearest)

@@ -15,19 +15,11 @@ _ROUNDING = 1e-9
 
 
 def around_items(search: Search, k: int) -> Float[np.ndarray, "items k_found"]:
-    """Distances from each item to its k nearest training items, ascending; infinity where there are fewer.
-
-    Of several variants of an item the one that comes nearest to a training item counts.
-    """
-    best: Float[np.ndarray, "items k_found"] | None = None
-    for items in search.variants():
-        found = search.index.neighbours(np.asarray(items), k + _spare(search), search.left_out).distances
-        if search.left_out is not None:
-            found = np.where(found < _own(search), np.inf, found)
-        found = np.sort(found, axis=1)[:, :k]
-        best = found if best is None else np.where((found[:, 0] < best[:, 0])[:, None], found, best)
-    assert best is not None
-    return best
+    """Distances from each item to its k nearest training items, ascending; infinity where there are fewer."""
+    found = search.index.neighbours(search.items, k + _spare(search), search.left_out).distances
+    if search.left_out is not None:
+        found = np.where(found < _own(search), np.inf, found)
+    return np.sort(found, axis=1)[:, :k]
 
 
 def around_nearest(search: Search, k: int) -> Float[np.ndarray, "items k_found"]:

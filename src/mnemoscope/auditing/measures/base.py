@@ -1,9 +1,7 @@
 """What a measure is: a copy score for each item, a threshold that the field uses, and what the score cannot see."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,23 +25,18 @@ class Search:
     """What a score may ask about a set of items, samples or null.
 
     Attributes:
-        nearest: d1, d2 and the nearest training item of each item.
+        nearest: d1, d2 and the nearest training item of each item, over all transformations that are searched.
         geometry: of the training data.
         index: the training set, to ask for more neighbours.
-        variants: the items, as often as a search over transformations looks at them; the items themselves first.
+        items: shape ``(items, *event)``, where distances are taken.
         left_out: where the items are training items, their rows: each is compared with all others.
     """
 
     nearest: Nearest
     geometry: Geometry
     index: TrainingIndex
-    variants: Callable[[], Any]
+    items: Array
     left_out: Int[np.ndarray, " items"] | None = None
-
-    @cached_property
-    def items(self) -> Array:
-        """The items themselves, shape ``(items, *event)``."""
-        return np.asarray(next(iter(self.variants())))
 
 
 class Measure(ABC):

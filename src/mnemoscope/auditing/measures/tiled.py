@@ -55,7 +55,7 @@ class TiledDistance(Measure):
             raise InputError(f"tiled-l2: the grid must have at least 1 tile a side, got {self.grid}")
 
     def scores(self, search: Search) -> Float[np.ndarray, " items"]:
-        """The tiled distance to the nearest training picture, the least over all variants.
+        """The tiled distance to the nearest training picture.
 
         Raises:
             InputError: items that are no pictures, or smaller than the grid.
@@ -63,9 +63,9 @@ class TiledDistance(Measure):
         tiles = _Tiles(search.index.train.shape[1:], self.grid)
         skip = left_out_rows(search)
         ignore = torch.from_numpy(search.index.first != np.arange(len(search.index.first)))
-        each = [_nearest(np.asarray(items), search.index.train, tiles, ignore, skip) for items in search.variants()]
+        found = _nearest(search.items, search.index.train, tiles, ignore, skip)
         # Where an item left out may meet its own twin, it has met it.
-        found = np.where(search.nearest.distances[:, 0] == 0, 0.0, np.min(each, axis=0))
+        found = np.where(search.nearest.distances[:, 0] == 0, 0.0, found)
         span = search.geometry.span
         return np.asarray(found / span if span > 0 else np.where(found > 0, np.inf, 0.0))
 

@@ -14,15 +14,15 @@ def index_of(train, distinct=False):
     return TrainingIndex(train, np.array(first), np.random.default_rng(0))
 
 
-def search_for(items, train, *, span=1.0, variants=None, distinct=False):
-    index, variants = index_of(train, distinct), variants or [items]
-    return Search(index.nearest(variants), Geometry(int(train[0].size), span), index, lambda: variants)
+def search_for(items, train, *, span=1.0, distinct=False):
+    index = index_of(train, distinct)
+    return Search(index.nearest(items), Geometry(int(train[0].size), span), index, items)
 
 
 def left_out_search(rows, train, *, with_unit, span=1.0):
     index = index_of(train)
     found = index.left_out(rows, with_unit=with_unit)
-    return Search(found, Geometry(int(train[0].size), span), index, lambda: [train[rows]], rows)
+    return Search(found, Geometry(int(train[0].size), span), index, train[rows], rows)
 
 
 def distance(x, y):

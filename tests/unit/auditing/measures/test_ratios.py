@@ -91,14 +91,6 @@ def test_a_scale_of_nothing_is_no_copy() -> None:
     assert Authenticity().scores(search_for(np.array([[3.0]]), train)) == [2.0]
 
 
-def test_the_variant_that_comes_nearest_sets_the_scale() -> None:
-    other = ITEMS + 0.3
-    scores = CalibratedDistance(neighbours=4).scores(search_for(ITEMS, TRAIN, variants=[ITEMS, other]))
-    for item, variant, score in zip(ITEMS, other, scores, strict=True):
-        nearer = min((item, variant), key=lambda x: min(distance(x, y) for y in TRAIN))
-        assert score == pytest.approx(slow_calibrated(nearer, TRAIN, 4), rel=1e-12)
-
-
 def test_audits_figures_of_low_dimension() -> None:
     """Calibrated l2 calls nearly all honest samples copies at dimension 2 and next to none at 20."""
     for dim, low, high in ((2, 0.98, 1.0), (20, 0.0, 0.02)):

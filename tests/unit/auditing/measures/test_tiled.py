@@ -53,13 +53,13 @@ def test_scores_are_the_formula(shape, layout, small, monkeypatch) -> None:
     )
 
 
-def test_eight_bits_and_variants() -> None:
+def test_eight_bits() -> None:
     rng = np.random.default_rng(1)
     train = rng.integers(0, 256, (30, 8, 8), dtype=np.uint8)
     items = rng.integers(0, 256, (5, 8, 8), dtype=np.uint8)
-    items[0] = train[4][:, ::-1]
-    found = TiledDistance().scores(search_for(items, train, span=255.0, variants=[items, items[:, :, ::-1]]))
-    expected = [min(slow_tiled(v, y, 4, "HW") for v in (x, x[:, ::-1]) for y in train) / 255 for x in items]
+    items[0] = train[4]
+    found = TiledDistance().scores(search_for(items, train, span=255.0))
+    expected = [min(slow_tiled(x, y, 4, "HW") for y in train) / 255 for x in items]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert found[0] == 0
 

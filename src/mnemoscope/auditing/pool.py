@@ -1,0 +1,99 @@
+"""Training and held-out items together: what the null and the closeness of samples are made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from mnemoscope.auditing.closeness import Closeness, closeness
+from mnemoscope.auditing.comparison import Comparison
+from mnemoscope.auditing.labels import Labels
+from mnemoscope.auditing.measures import Search
+from mnemoscope.auditing.nearest import Nearest, TrainingIndex
+from mnemoscope.auditing.null import HELD_OUT, LEFT_OUT_ITEMS, Null
+from mnemoscope.auditing.overlap import check_identical, check_near
+from mnemoscope.auditing.references import blurred_shares, gaussian_samples
+from mnemoscope.auditing.repeats import Repeated
+from mnemoscope.auditing.votes import Votes, cast_votes
+from mnemoscope.data import Dataset
+
+_REFERENCE_SAMPLES = 1000
+_BLURRED = 500
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Reference items of both kinds.
+
+    Attributes:
+        train: the training set.
+        holdout: the held-out set, in the same event shape.
+        repeated: what is identical within train.
+        held_out: what is identical within the held-out set.
+        classes: strata of both, if there are any.
+        groups: units of both, if they are known.
+    """
+
+    train: Dataset
+    holdout: Dataset
+    repeated: Repeated
+    held_out: Repeated
+    classes: Labels | None
+    groups: Labels | None
+
+    def null(self, comparison: Comparison, rng: np.random.Generator) -> Null:
+        """The held-out items as a null.
+
+        Raises:
+            InputError: they, or their groups, are in train as well.
+        """
+        check_identical(self.holdout, self.train, self.repeated, self.held_out)
+        shared: tuple[Int[np.ndarray, " items"], ...] = ()
+        if self.groups is not None:
+            self.groups.check_apart("groups")
+            shared = (self.groups.holdout,)
+        search = comparison.search(self.holdout)
+        left_out = Null.left_out(comparison, LEFT_OUT_ITEMS, "law", rng)
+        check_near(self.holdout, self.train, comparison.index, search.nearest, left_out.nearest)
+        return Null(HELD_OUT, search, self.repeated.rows_of(self.held_out) >= 0, shared)
+
+    def closeness(
+        self, comparison: Comparison, search: Search, samples: Dataset, rng: np.random.Generator
+    ) -> Closeness:
+        """How close samples are to train, and how close a fitted Gaussian and blurred items would be.
+
+        Args:
+            comparison: with the training set.
+            search: of the samples in it.
+            samples: themselves.
+            rng: for the references, permutations and bootstrap.
+        """
+        index, other = comparison.index, comparison.other_index(self.holdout, self.held_out.first)
+        to_holdout = comparison.nearest(samples, other, self.holdout)
+        array = gaussian_samples(self.train.array, min(len(samples), _REFERENCE_SAMPLES), rng)
+        fitted = Dataset(array, "reference", self.train.value_range)
+        reference = self._votes(comparison.search(fitted).nearest, comparison.nearest(fitted, other, self.holdout))
+        nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
+        blurred = blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
+        votes = self._votes(search.nearest, to_holdout)
+        return closeness(votes, reference, self._n_units(index, other), blurred, nearest, rng)
+
+    def _votes(self, to_train: Nearest, to_holdout: Nearest) -> Votes:
+        multiplicities = self.repeated.multiplicity, self.held_out.multiplicity
+        return cast_votes(to_train, to_holdout, *multiplicities, self.classes, self.groups)
+
+    def _n_units(self, index: TrainingIndex, other: TrainingIndex) -> Int[np.ndarray, "strata 2"]:
+        """How many units each stratum has in train and in the held-out set; of a unit the first item counts."""
+        strata = [np.zeros(len(data), dtype=np.int64) for data in (self.train, self.holdout)]
+        if self.classes is not None:
+            strata = [self.classes.train, self.classes.holdout]
+        n_strata = 1 if self.classes is None else len(self.classes.names)
+        if self.groups is None:
+            rows = [each.distinct for each in (index, other)]
+            # Near-duplicates are counted by a sample of them, and thin all strata alike.
+            shares = [each.n_units / len(each.distinct) for each in (index, other)]
+        else:
+            rows = [np.unique(groups, return_index=True)[1] for groups in (self.groups.train, self.groups.holdout)]
+            shares = [1.0, 1.0]
+        counts = [np.bincount(labels[units], minlength=n_strata) for labels, units in zip(strata, rows, strict=True)]
+        return np.stack([np.round(n * share).astype(np.int64) for n, share in zip(counts, shares, strict=True)], axis=1)
