@@ -28,6 +28,7 @@ from mnemoscope.auditing.null import LEFT_OUT_ITEMS, READINGS, Null, Repeats
 from mnemoscope.auditing.pool import Pool
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.choose import choose
 from mnemoscope.data import Dataset, as_dataset
@@ -137,6 +138,7 @@ def audit(
         evidence=evidence,
         closeness=near,
         statistics=tuple(each.result(search.items, *sets, rng) for each in statistics),
+        sight=look(comparison, evidence[0].null_scores, rng),
         unlike=unlike(samples, train, in_order, search.nearest, evidence[0]),
         repeated=repeated,
         classes=strata,

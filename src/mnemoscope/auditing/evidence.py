@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from mnemoscope.auditing.copies import Copies, calibrated
 from mnemoscope.auditing.identical import Identical
@@ -26,6 +26,7 @@ class Evidence:
         copies: the calibrated distance ratio, which the verdict rests on.
         further: the other scale-free measures that were asked for, calibrated too.
         identical: samples that are identical to a training item.
+        null_scores: distance ratios of the null.
     """
 
     null: Null
@@ -33,6 +34,7 @@ class Evidence:
     copies: Copies
     further: tuple[Copies, ...]
     identical: Identical
+    null_scores: Float[np.ndarray, " null"]
 
     @property
     def p_values(self) -> dict[str, float]:
@@ -63,7 +65,7 @@ def gather(
         calibrated(result.name, null.source, result.scores, result.null_scores, rng, result.effective)
         for result in (main, *(result for result in results if result.calibrates and result is not main))
     )
-    return Evidence(null, results, copies, tuple(further), identical)
+    return Evidence(null, results, copies, tuple(further), identical, main.null_scores)
 
 
 def _result(measure: Measure, search: Search, null: Null) -> MeasureResult:

@@ -15,6 +15,7 @@ from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.measures import MeasureResult, WholeSetResult
 from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.auditing.repeats import Repeated
+from mnemoscope.auditing.sight import Sight
 from mnemoscope.auditing.verdict import Tone, Verdict, judge
 from mnemoscope.data import Dataset
 from mnemoscope.pages.render import percent
@@ -50,6 +51,7 @@ class AuditResult:
         nearest: the nearest training item of each generated item, with d1 and d2.
         evidence: the samples against the null; where a training set alone can be read in two ways, against both.
         closeness: the second axis; None without a held-out set.
+        sight: of each kind of planted copies, how many the distance ratio finds in these data.
         unlike: in what way the samples cannot be draws from the data; empty where none was found.
         statistics: of the whole set, those that were asked for.
         repeated: training items that repeat each other.
@@ -65,6 +67,7 @@ class AuditResult:
     evidence: tuple[Evidence, ...]
     closeness: Closeness | None
     statistics: tuple[WholeSetResult, ...]
+    sight: Sight
     unlike: tuple[str, ...]
     repeated: Repeated
     classes: Labels | None
@@ -185,8 +188,9 @@ class AuditResult:
 
     @property
     def blind_spots(self) -> list[str]:
-        """What the rules cannot see, one for each measure."""
-        return [result.limits for result in self.results] + [result.limits for result in self.statistics]
+        """What the rules cannot see: in these data, by planted copies, and in general, one for each measure."""
+        limits = [result.limits for result in self.results] + [result.limits for result in self.statistics]
+        return [self.sight.sentence, *limits]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``report.json``."""
@@ -207,6 +211,9 @@ class AuditResult:
             "copies": self.copies.to_dict(),
             "closeness": None if self.closeness is None else self.closeness.to_dict(),
             "measures": {result.name: result.to_dict() for result in self.results},
+            "sight": self.sight.to_dict(),
+                kind: {"found": rate.fraction, "interval": list(rate.interval)} for kind, rate in self.sight.items()
+            },
             "statistics": {result.name: result.to_dict() for result in self.statistics},
             "duplicates": {"clusters": self.repeated.clusters, "items": self.repeated.items},
             "extracted": {"distinct": len(np.unique(self.nearest.units[chosen])), "classes": self.extracted_by_class},

@@ -1,0 +1,51 @@
+"""What the chosen settings see, by copies planted in the data at hand."""
+
+import numpy as np
+
+from mnemoscope.auditing import audit
+from mnemoscope.data import load_digits
+
+TRAIN, HOLDOUT = load_digits().split(500, seed=0)
+NULL, HONEST = HOLDOUT.split(200, seed=0)
+
+
+def test_what_is_searched_is_seen_and_nothing_else() -> None:
+    plain = audit(HONEST, TRAIN, holdout=NULL)
+    flipped = audit(HONEST, TRAIN, holdout=NULL, transformations=["flips"])
+    assert plain.sight.found["exact"].fraction == flipped.sight.found["exact"].fraction == 1
+    assert plain.sight.found["flip"].fraction < 0.2
+    assert flipped.sight.found["flip"].fraction == 1
+    assert "flip 100 %" in flipped.blind_spots[0]
+    assert flipped.to_dict()["sight"]["flip"]["fraction"] == 1
+
+
+def test_tables_have_no_pictures_to_plant() -> None:
+    rng = np.random.default_rng(0)
+    report = audit(*rng.normal(size=(2, 100, 6)), holdout=rng.normal(size=(100, 6)))
+    assert list(report.sight.found) == [
+        "exact",
+        "noise:0.05",
+        "noise:0.1",
+        "brightness:0.1",
+        "contrast:0.2",
+        "smoothed:0.7",
+    ]
+    assert report.sight.found["exact"].fraction == 1
+
+
+def test_in_features_copies_are_planted_in_the_pictures() -> None:
+    report = audit(HONEST, TRAIN, holdout=NULL, features="pca:20")
+    assert report.sight.found["exact"].fraction == 1
+    assert report.provenance["features"] == "pca:20"
+
+
+def test_classes_and_groups() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 1297 + 300)
+    copies = audit(TRAIN.take(np.arange(60)), TRAIN, holdout=NULL, classes=labels)
+    found = copies.to_dict()["extracted"]["classes"]
+    assert found == {str(k): int((labels[:60] == k).sum()) for k in range(3)}
+    groups = np.concatenate([np.arange(1297) // 2, 1000 + np.arange(300) // 4])
+    grouped = audit(HONEST, TRAIN, holdout=NULL, groups=groups)
+    assert grouped.results[0].effective < 300
+    assert grouped.closeness.expected == 649 / (649 + 75)
