@@ -212,8 +212,6 @@ class AuditResult:
             "closeness": None if self.closeness is None else self.closeness.to_dict(),
             "measures": {result.name: result.to_dict() for result in self.results},
             "sight": self.sight.to_dict(),
-                kind: {"found": rate.fraction, "interval": list(rate.interval)} for kind, rate in self.sight.items()
-            },
             "statistics": {result.name: result.to_dict() for result in self.statistics},
             "duplicates": {"clusters": self.repeated.clusters, "items": self.repeated.items},
             "extracted": {"distinct": len(np.unique(self.nearest.units[chosen])), "classes": self.extracted_by_class},

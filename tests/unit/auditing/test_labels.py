@@ -19,7 +19,7 @@ def test_labels_are_read_in_order() -> None:
 @pytest.mark.parametrize("values", [["a"] * 3, np.zeros((4, 1)), []])
 def test_labels_that_do_not_fit(values: object) -> None:
     with pytest.raises(
-        InputError, match="^groups: needs one label for each of 3 training items and then of 1 held-out"
+        InputError, match=r"^groups: needs one label for each of 3 training items and then of 1 held-out"
     ):
         Labels.read(values, 3, 1, "groups")
 
@@ -37,7 +37,7 @@ def votes(stratum: list[int], is_train: list[bool]) -> Votes:
 
 
 def test_permutation_stays_within_classes() -> None:
-    """Class 0 was split 9 : 1, class 1 was 1 : 9, and all votes go to class 0: nine of ten in train is what to expect."""
+    """Class 0 was split 9 : 1, class 1 as 1 : 9; all votes go to class 0: nine of ten in train are to be expected."""
     honest = votes([0] * 40, [True] * 36 + [False] * 4)
     n_units = np.array([[900, 100], [100, 900]])
     rng = np.random.default_rng(0)
