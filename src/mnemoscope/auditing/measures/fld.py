@@ -42,7 +42,7 @@ class FeatureLikelihood(WholeSetStatistic):
         InputError: fewer than two components, or no iterations.
     """
 
-    components: int = 1000
+    components: int = 500
     fewest: int = 50
     iterations: int = 50
 
@@ -155,17 +155,17 @@ class _Mixture:
             log_densities[:, -1] += np.log(self.count)  # the background's weight is one, not 1/c
             likelihoods = log_densities.logsumexp(dim=1, keepdim=True)
             total += float(likelihoods.sum())
-            shares = (log_densities - likelihoods).exp()
+            shares = log_densities.sub_(likelihoods).exp_()
             weight += shares.sum(dim=0)
-            moment += (shares * squared).sum(dim=0)
+            moment += shares.mul_(squared).sum(dim=0)
         found = (moment / weight / self.dim).log().clamp(min=_SMALLEST)
         # A Gaussian that no item asks for stays as it is.
         self.log_variances = torch.where(weight > 1e-200, found, self.log_variances)
         return total / self.dim
 
     def _log_densities(self, squared: Tensor, log_variances: Tensor) -> Tensor:
-        exponent = -squared / (2 * log_variances.exp()) - self.dim / 2 * (log_variances + float(np.log(2 * np.pi)))
-        return exponent - float(np.log(self.count))
+        constant = -self.dim / 2 * (log_variances + float(np.log(2 * np.pi))) - float(np.log(self.count))
+        return torch.addcmul(constant, squared, -0.5 / log_variances.exp())
 
     def _squared(self, items: Array, centres: Tensor) -> Iterator[Float[Tensor, "rows c"]]:
         step = max(1, CHUNK_BYTES // (8 * max(len(centres), int(np.prod(items.shape[1:])))))
