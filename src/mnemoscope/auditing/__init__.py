@@ -15,7 +15,7 @@ from mnemoscope.auditing.measures import (
     make_measure,
 )
 from mnemoscope.auditing.repeats import Repeated
-from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.result import AuditResult, Flagged
 
 __all__ = [

@@ -21,9 +21,10 @@ from mnemoscope.auditing.intervals import samples_needed
 from mnemoscope.auditing.measures import STANDARD, Measure, Search, make_measure
 from mnemoscope.auditing.null import HELD_OUT, READINGS, Null, Repeats
 from mnemoscope.auditing.overlap import check_identical, check_near
+from mnemoscope.auditing.private import new_key
 from mnemoscope.auditing.references import blurred_shares, gaussian_samples
 from mnemoscope.auditing.repeats import Repeated
-from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.reports.report import Report
 from mnemoscope.choose import check_name
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import Array, ArrayLike
@@ -43,6 +44,7 @@ def audit(
     measures: Sequence[str | Measure] = STANDARD,
     repeats: Repeats | None = None,
     resolution: float = 0.1,
+    private: bool = False,
     seed: int = 0,
     progress: bool = False,
 ) -> Report:
@@ -56,6 +58,8 @@ def audit(
         repeats: without a held-out set, what repeats and near-duplicates in train are: of the ``law`` or ``made`` by
             hand. Left out, both readings are tried, and where they disagree there is no verdict.
         resolution: the smallest rate that the audit must be able to tell from zero.
+        private: whether what the report writes holds aggregates only: no pictures, rows, names or distances of single
+            items, which stand as hashes under a key that only ``Report.key`` has.
         seed: of the choice of items left out, of the simulations and of the references.
         progress: show bars.
 
@@ -116,6 +120,7 @@ def audit(
         intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
         resolution=resolution,
         provenance={"version": __version__, "seed": seed, "resolution": resolution, "repeats": repeats},
+        key=new_key() if private else None,
     )
 
 

@@ -1,14 +1,29 @@
-"""Audits as a table in the terminal."""
+"""Audits as tables in the terminal: the two axes first."""
 
 from collections.abc import Iterable
 
 from rich.table import Table
 
 from mnemoscope.auditing.measures import MeasureResult
+from mnemoscope.auditing.reports.axes import axes
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import interval, percent
 
 _PAIRS = 5
+
+
+def axis_table(result: AuditResult) -> Table:
+    """Both axes with their numbers, one below the other."""
+    table = Table("Axis", "Answer", "Numbers")
+    for axis in axes(result):
+        numbers = "\n".join(f"{label}: {value}" for label, value in axis.rows)
+        table.add_row(axis.name, axis.state, numbers or axis.meaning, end_section=True)
+    return table
+
+
+def settle_lines(result: AuditResult) -> list[str]:
+    """What would settle what is open, one line each."""
+    return [f"{axis.name} would be settled by {what}" for axis in axes(result) for what in axis.settle]
 
 
 def rate_table(heading: str, rows: Iterable[tuple[str, MeasureResult, str]], last: str = "Rule") -> Table:
@@ -25,7 +40,9 @@ def rate_table(heading: str, rows: Iterable[tuple[str, MeasureResult, str]], las
 
 
 def pair_lines(report: AuditResult) -> list[str]:
-    """The nearest of the flagged items, one line each, by name where they have one."""
+    """The nearest of the flagged items, one line each, by name where they have one; none of a private report."""
+    if report.private:
+        return []
     return [
         f"copy: generated {_shown(pair.generated_name, pair.generated)} of training "
         f"{_shown(pair.train_name, pair.train)} (distance {pair.distance:.3g}, d1/d2 {pair.ratio:.2f})"
