@@ -159,7 +159,7 @@ def _closeness(result: AuditResult) -> Axis:
         size = (
             "closer than the slightest blur that was tried"
             if near.blur == 0
-            else f"as close as training items blurred by {_blur(near.blur)} of the distance between neighbours"
+            else f"as close as training items blurred by {_blur(near.blur)} times the distance between neighbours"
         )
         meaning = (
             f"This model knows which items it was trained on, better than their mean and covariance tell: its samples "
