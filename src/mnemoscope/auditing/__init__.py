@@ -2,6 +2,7 @@
 
 from mnemoscope.auditing.audit import audit
 from mnemoscope.auditing.closeness import Closeness
+from mnemoscope.auditing.compare import ReportComparison, compare
 from mnemoscope.auditing.copies import Copies
 from mnemoscope.auditing.discrepancy import mmd_squared
 from mnemoscope.auditing.identical import Identical
@@ -14,7 +15,9 @@ from mnemoscope.auditing.measures import (
     MeasureResult,
     make_measure,
 )
+from mnemoscope.auditing.private import item_hashes
 from mnemoscope.auditing.repeats import Repeated
+from mnemoscope.auditing.reports.record import report_schema
 from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.result import AuditResult, Flagged
 
@@ -32,9 +35,13 @@ __all__ = [
     "Rate",
     "Repeated",
     "Report",
+    "ReportComparison",
     "audit",
     "clopper_pearson",
+    "compare",
     "difference_interval",
+    "item_hashes",
     "make_measure",
     "mmd_squared",
+    "report_schema",
 ]

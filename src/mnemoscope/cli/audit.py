@@ -17,7 +17,9 @@ def audit(
     holdout: Annotated[str | None, typer.Option(help="Real data that was not trained on, for the null.")] = None,
     repeats: Annotated[
         Repeats | None,
-        typer.Option(help="Without --holdout: what repeats in the training set are, of the data's law or made by hand."),
+        typer.Option(
+            help="Without --holdout: what repeats in the training set are, of the data's law or made by hand."
+        ),
     ] = None,
     measure: Annotated[list[str] | None, typer.Option(help="Measure; repeat for several.")] = None,
     resolution: Annotated[float, typer.Option(help="Smallest rate of copies to be told from zero.")] = 0.1,

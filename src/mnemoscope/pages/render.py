@@ -6,7 +6,6 @@ sorts its table. That script stands in the page, and the page's Content-Security
 
 import base64
 import hashlib
-
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any

@@ -184,4 +184,3 @@ def _blur(blur: float | None) -> str:
     if blur is None:
         return f"over {BLURS[-1]:g}"
     return f"under {BLURS[0]:.2g}" if blur == 0 else f"{blur:.2g}"
-

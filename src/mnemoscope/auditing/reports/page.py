@@ -88,10 +88,10 @@ def _peak_one(counts: Any, edges: Float[np.ndarray, " edges"]) -> Float[np.ndarr
 
 
 class Copied(NamedTuple):
-    """A training item, how often it was copied, and its picture if it is one."""
+    """A training item, its copies among the samples, and its picture if it is one."""
 
     name: str
-    count: int
+    copies: int
     picture: str | None
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from rich.markup import escape
 from rich.table import Table
 
+from mnemoscope.auditing.compare import ReportComparison
 from mnemoscope.auditing.measures import MeasureResult
 from mnemoscope.auditing.reports.axes import axes
 from mnemoscope.auditing.result import AuditResult
@@ -53,3 +55,13 @@ def pair_lines(report: AuditResult) -> list[str]:
 def _shown(name: str | None, index: int) -> str:
     """A file's name may hold what a terminal would obey: it is shown as an escape."""
     return str(index) if name is None else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def comparison_table(comparison: ReportComparison, first: str, second: str) -> Table:
+    """The differences of two reports, by the names of their files."""
+    table = Table("Share of samples", escape(first), escape(second), "Difference (95 %)", "p (McNemar)")
+    for each in comparison.differences:
+        difference = f"{percent(each.difference)}\n{interval(each.interval)}"
+        p = "not paired" if each.p is None else f"{each.p:.2g}"
+        table.add_row(each.what, percent(each.first), percent(each.second), difference, p)
+    return table
