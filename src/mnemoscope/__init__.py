@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mnemoscope._version import __version__
 
 if TYPE_CHECKING:
-    from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Report, audit
+    from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Report, audit, compare
     from mnemoscope.data import Dataset, Gaussian, GaussianMixture, LinearManifold, load
     from mnemoscope.errors import ConvergenceError, InputError, MnemoscopeError, OutputError
     from mnemoscope.monitoring import MemorizationMonitor
@@ -28,7 +28,7 @@ else:  # hidden from type checkers, which would otherwise believe that every att
     from importlib import import_module
 
     _ROOMS = {
-        "auditing": "AbsoluteDistance DistanceRatio Report audit",
+        "auditing": "AbsoluteDistance DistanceRatio Report audit compare",
         "data": "Dataset Gaussian GaussianMixture LinearManifold load",
         "errors": "ConvergenceError InputError MnemoscopeError OutputError",
         "monitoring": "MemorizationMonitor",
@@ -85,6 +85,7 @@ __all__ = [
     "__version__",
     "audit",
     "build_network",
+    "compare",
     "fit",
     "learning_curve",
     "load",

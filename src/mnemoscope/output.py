@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,56 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def atomic_files(folder: str | Path, names: Sequence[str], *, force: bool = False) -> Iterator[Path]:
+    """A temporary folder whose files take their places in ``folder`` when the block ends well, all or none.
+
+    Args:
+        folder: made if it is not there; other files in it stay.
+        names: of the files that the block writes into the temporary folder.
+        force: whether files of these names that are there already may be replaced.
+
+    Raises:
+        OutputError: one is there and ``force`` is not given, or the folder cannot be written to; the message names it.
+    """
+    with new_output_folder(folder) as target:
+        check_absent(target, names, force=force)
+        with tempfile.TemporaryDirectory(prefix=".", dir=target) as made:
+            temporary = Path(made)
+            yield temporary
+            try:
+                _move_all(temporary, target, names)
+            except OSError as error:
+                raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
+
+
+def check_absent(folder: Path, names: Sequence[str], *, force: bool = False) -> None:
+    """Find out before any work that results would be written over.
+
+    Raises:
+        OutputError: one of these files is in the folder, and ``force`` is not given.
+    """
+    there = [name for name in names if (folder / name).exists()]
+    if there and not force:
+        raise OutputError(f"{folder / there[0]}: exists; --force (force=True) writes over it")
+
+
+def _move_all(source: Path, target: Path, names: Sequence[str]) -> None:
+    """What is moved is moved back if a later one cannot be, and what it replaced as well."""
+    undo: list[tuple[Path, Path]] = []
+    try:
+        for name in names:
+            if (target / name).exists():
+                (target / name).rename(source / f"{name}.old")
+                undo.append((source / f"{name}.old", target / name))
+            (source / name).rename(target / name)
+            undo.append((target / name, source / name))
+    except OSError:
+        for now, before in reversed(undo):
+            now.rename(before)
+        raise
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from mnemoscope.auditing.audit import audit
 from mnemoscope.auditing.closeness import Closeness
+from mnemoscope.auditing.compare import ReportComparison, compare
 from mnemoscope.auditing.copies import Copies
 from mnemoscope.auditing.discrepancy import mmd_squared
 from mnemoscope.auditing.features import (
@@ -36,8 +37,10 @@ from mnemoscope.auditing.measures import (
     make_measure,
     make_measures,
 )
+from mnemoscope.auditing.private import item_hashes
 from mnemoscope.auditing.repeats import Repeated
-from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.reports.record import report_schema
+from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.result import AuditResult, Flagged
 
 __all__ = [
@@ -68,15 +71,19 @@ __all__ = [
     "Rate",
     "Repeated",
     "Report",
+    "ReportComparison",
     "TiledDistance",
     "WholeSetResult",
     "WholeSetStatistic",
     "audit",
     "clopper_pearson",
+    "compare",
     "difference_interval",
+    "item_hashes",
     "load_torchscript",
     "make_features",
     "make_measure",
     "make_measures",
     "mmd_squared",
+    "report_schema",
 ]

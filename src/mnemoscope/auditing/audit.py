@@ -26,8 +26,9 @@ from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.measures import STANDARD, Measure, WholeSetStatistic, make_measures
 from mnemoscope.auditing.null import LEFT_OUT_ITEMS, READINGS, Null, Repeats
 from mnemoscope.auditing.pool import Pool
+from mnemoscope.auditing.private import new_key
 from mnemoscope.auditing.repeats import Repeated
-from mnemoscope.auditing.report import Report
+from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.choose import choose
@@ -51,6 +52,7 @@ def audit(
     groups: Sequence[Any] | ArrayLike | None = None,
     repeats: str | None = None,
     resolution: float = 0.1,
+    private: bool = False,
     seed: int = 0,
     progress: bool = False,
 ) -> Report:
@@ -74,6 +76,8 @@ def audit(
         repeats: without a held-out set, what repeats and near-duplicates in train are: of the ``law`` or ``made`` by
             hand. Left out, both readings are tried, and where they disagree there is no verdict.
         resolution: the smallest rate that the audit must be able to tell from zero.
+        private: whether what the report writes holds aggregates only: no pictures, rows, names or distances of single
+            items, which stand as hashes under a key that only ``Report.key`` has.
         seed: of the choice of items left out, of the simulations and of the references.
         progress: show bars.
 
@@ -145,6 +149,7 @@ def audit(
         intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
         resolution=resolution,
         provenance={"version": __version__, **settings},
+        key=new_key() if private else None,
     )
 
 

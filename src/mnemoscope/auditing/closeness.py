@@ -42,6 +42,7 @@ class Closeness:
         blur: h, the equivalent blur; None where blurred training items are closer at every h that was tried.
         blur_interval: 95 %; an end is None where it lies beyond every h that was tried.
         attraction: S among the samples nearest to any reference item up to those furthest, in fifths.
+        nearer_to_train: for each sample, the share of its vote that went to train.
     """
 
     share: float
@@ -53,6 +54,7 @@ class Closeness:
     blur: float | None
     blur_interval: tuple[float | None, float | None]
     attraction: tuple[float, ...]
+    nearer_to_train: Float[np.ndarray, " samples"]
 
     @property
     def excess(self) -> float:
@@ -115,6 +117,7 @@ def closeness(
         equivalent_blur(share, blurred),
         (equivalent_blur(float(high), blurred), equivalent_blur(float(low), blurred)),
         tuple(float(votes.nearer_to_train[part].mean()) for part in order if len(part)),
+        votes.nearer_to_train,
     )
 
 

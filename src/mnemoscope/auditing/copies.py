@@ -96,9 +96,7 @@ def calibrated(
     n, m = len(scores), len(null) if effective is None else min(effective, len(null))
     ranks = _ranks(len(null))
     t = ranks / (len(null) + 1)
-    sd = np.sqrt(t * (1 - t) * (1 / n + 1 / m))
-    law = _honest_suprema(t, sd, n, m, rng)
-    c = float(np.quantile(law, _CONFIDENCE, method="higher"))
+    sd, law, c = _simulated(t, n, m, rng)
     # A p-value is at most k/(m + 1) if the score is below the k-th of the null.
     share = np.searchsorted(np.sort(scores), np.sort(null)[ranks - 1], side="left") / n
     return Copies(
@@ -110,6 +108,36 @@ def calibrated(
         float((1 + np.sum(law >= np.max((share - t) / sd))) / (1 + len(law))),
         _detectable(n, float(t[0] + c * sd[0])),
     )
+
+
+def numbers_needed(
+    share: float, n: int, m: float, rng: np.random.Generator, most: float = 1024
+) -> tuple[int, int] | None:
+    """How many samples and honest items find such a share of copies in 95 % of cases, if both grow in proportion.
+
+    Args:
+        share: of copies nearer than every honest item.
+        n: samples at hand.
+        m: honest items at hand, or what they are worth.
+        rng: for the simulations.
+        most: growth beyond which the search is given up, and None returned.
+    """
+    for factor in np.geomspace(1, most, 21):
+        samples, items = int(np.ceil(n * factor)), int(np.ceil(m * factor))
+        t = _ranks(items) / (items + 1)
+        sd, _, c = _simulated(t, samples, items, rng)
+        if _detectable(samples, float(t[0] + c * sd[0])) <= share:
+            return samples, items
+    return None
+
+
+def _simulated(
+    t: Float[np.ndarray, " levels"], n: int, m: float, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " draws"], float]:
+    """The standard deviation at each level, the law of the supremum over honest samples, and its 95 % quantile c."""
+    sd = np.sqrt(t * (1 - t) * (1 / n + 1 / m))
+    law = _honest_suprema(t, sd, n, m, rng)
+    return sd, law, float(np.quantile(law, _CONFIDENCE, method="higher"))
 
 
 def _ranks(m: int) -> Int[np.ndarray, " levels"]:

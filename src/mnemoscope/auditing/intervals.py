@@ -5,12 +5,15 @@ difference of two independent rates combines theirs by Zou & Donner's (2008) squ
 
     p₁ − p₂ − √((p₁ − l₁)² + (u₂ − p₂)²)  to  p₁ − p₂ + √((u₁ − p₁)² + (p₂ − l₂)²),
 
-Newcombe's (1998) method 10 with exact limits in place of Wilson's.
+Newcombe's (1998) method 10 with exact limits in place of Wilson's. Two rates of the same items are correlated, with r,
+and 2 r (p₁ − l₁)(u₂ − p₂), and 2 r (u₁ − p₁)(p₂ − l₂), come off under the roots.
 """
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Float
 from scipy.special import betaincinv
 
 LEVEL = 0.95
@@ -55,6 +58,26 @@ def difference_interval(first: Rate, second: Rate) -> tuple[float, float]:
     below = math.hypot(first.fraction - low_1, high_2 - second.fraction)
     above = math.hypot(high_1 - first.fraction, second.fraction - low_2)
     return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def paired_difference_interval(
+    first: Float[np.ndarray, " items"], second: Float[np.ndarray, " items"]
+) -> tuple[float, float]:
+    """The square-and-add interval at 95 % for the difference of two rates of the same items, first − second.
+
+    Args:
+        first: for each item whether it counts, 0 or 1, or a share.
+        second: the same in the other respect.
+    """
+    rates = [Rate(round(float(values.sum())), len(values)) for values in (first, second)]
+    (low_1, high_1), (low_2, high_2) = (rate.interval for rate in rates)
+    p_1, p_2 = float(first.mean()), float(second.mean())
+    spread = float(first.std() * second.std())
+    r = float(np.mean((first - p_1) * (second - p_2))) / spread if spread > 0 else 0.0
+    below = (p_1 - low_1) ** 2 + (high_2 - p_2) ** 2 - 2 * r * (p_1 - low_1) * (high_2 - p_2)
+    above = (high_1 - p_1) ** 2 + (p_2 - low_2) ** 2 - 2 * r * (high_1 - p_1) * (p_2 - low_2)
+    difference = p_1 - p_2
+    return max(-1.0, difference - math.sqrt(max(0.0, below))), min(1.0, difference + math.sqrt(max(0.0, above)))
 
 
 def samples_needed(resolution: float) -> int:

@@ -1,11 +1,11 @@
-"""What an audit found, and how it says so: one sentence for each axis, and a dictionary for machines."""
+"""What an audit found: the evidence, the verdict of all tests, and what a reader must know beside them."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from mnemoscope.auditing.closeness import Closeness
 from mnemoscope.auditing.copies import Copies
@@ -20,9 +20,7 @@ from mnemoscope.auditing.verdict import Tone, Verdict, judge
 from mnemoscope.data import Dataset
 from mnemoscope.pages.render import percent
 
-SCHEMA = "mnemoscope.audit/2"
-
-_NO_GUARANTEE = (
+NO_GUARANTEE = (
     "Distances are no privacy guarantee: a model that passes may still leak its training data in ways that no distance "
     "between pixels sees, and a rate near the null bounds only the copies that these rules look for."
 )
@@ -31,7 +29,8 @@ _NO_GUARANTEE = (
 class Flagged(NamedTuple):
     """A generated item and the training item it is nearest to; their names are None where items have none.
 
-    ``p`` is the conformal p-value of its copy score.
+    ``p`` is the conformal p-value of its copy score, ``listed`` whether the list of copies holds it, ``unit`` the row
+    that stands for the training item and its near-duplicates.
     """
 
     generated: int
@@ -41,6 +40,8 @@ class Flagged(NamedTuple):
     distance: float
     ratio: float
     p: float
+    listed: bool
+    unit: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,8 @@ class AuditResult:
         classes: labels of the training items, if they were given.
         intrinsic_dimension: of the training set, estimated; None where it cannot be.
         resolution: the smallest share of copies that silence must exclude.
+        provenance: version and settings.
+        key: of the hashes that stand for items in a private report; None where items are named.
     """
 
     generated: Dataset
@@ -74,6 +77,22 @@ class AuditResult:
     intrinsic_dimension: float | None
     resolution: float
     provenance: dict[str, Any] = field(default_factory=dict)
+    key: bytes | None = field(default=None, repr=False)
+
+    @property
+    def private(self) -> bool:
+        """Whether what is written down holds aggregates only."""
+        return self.key is not None
+
+    @property
+    def sets(self) -> dict[str, Dataset]:
+        """The data sets by their parts in the audit."""
+        parts = {"generated": self.generated, "train": self.train, "holdout": self.holdout}
+        return {part: data for part, data in parts.items() if data is not None}
+
+    def label(self, part: str) -> str:
+        """What reports call a data set: its name without a path, its part in the audit where they are private."""
+        return part if self.private else self.sets[part].label
 
     @property
     def null_nearest(self) -> Nearest:
@@ -140,17 +159,15 @@ class AuditResult:
         """How many distinct training items of each class were copied; None without classes."""
         if self.classes is None:
             return None
-        chosen = self.evidence[0].flagged
-        rows = self.nearest.indices[chosen][np.unique(self.nearest.units[chosen], return_index=True)[1]]
+        rows = np.array([row for row, _ in self.extracted], dtype=np.int64)
         counts = np.bincount(self.classes.train[rows], minlength=len(self.classes.names))
         return dict(zip(self.classes.names, counts.tolist(), strict=True))
 
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before trusting the numbers."""
-        sets = [data for data in (self.generated, self.train, self.holdout) if data is not None]
         found = [f"these samples are not like the data: {reason}" for reason in self.unlike]
-        found += [f"{data.name}: {note}" for data in sets for note in data.notes]
+        found += [f"{self.label(part)}: {note}" for part, data in self.sets.items() for note in data.notes]
         first, *others = self.results
         dimension = self.intrinsic_dimension
         if dimension is not None and 3**-dimension > 0.01:
@@ -184,7 +201,7 @@ class AuditResult:
     @property
     def limits(self) -> list[str]:
         """What the audit does not prove."""
-        return [_NO_GUARANTEE, *self.blind_spots]
+        return [NO_GUARANTEE, *self.blind_spots]
 
     @property
     def blind_spots(self) -> list[str]:
@@ -192,52 +209,42 @@ class AuditResult:
         limits = [result.limits for result in self.results] + [result.limits for result in self.statistics]
         return [self.sight.sentence, *limits]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The content of ``report.json``."""
-        flagged = self.flagged
-        chosen = self.evidence[0].flagged
-        sets = {"generated": self.generated, "train": self.train, "holdout": self.holdout}
-        return {
-            "schema": SCHEMA,
-            "verdict": self.verdict,
-            "memorizes": self.memorizes,
-            "drawn": self.drawn,
-            "tests": self.judgement.tests,
-            "n_generated": self.generated.n_samples,
-            "n_train": self.train.n_samples,
-            "n_holdout": None if self.holdout is None else self.holdout.n_samples,
-            "intrinsic_dimension": self.intrinsic_dimension,
-            "identical": self.identical.to_dict(),
-            "copies": self.copies.to_dict(),
-            "closeness": None if self.closeness is None else self.closeness.to_dict(),
-            "measures": {result.name: result.to_dict() for result in self.results},
-            "sight": self.sight.to_dict(),
-            "statistics": {result.name: result.to_dict() for result in self.statistics},
-            "duplicates": {"clusters": self.repeated.clusters, "items": self.repeated.items},
-            "extracted": {"distinct": len(np.unique(self.nearest.units[chosen])), "classes": self.extracted_by_class},
-            "flagged": [pair._asdict() for pair in flagged],
-            "warnings": self.warnings,
-            "limits": self.limits,
-            "provenance": {
-                **self.provenance,
-                "data": {
-                    what: {"name": data.name, "fingerprint": data.fingerprint}
-                    for what, data in sets.items()
-                    if data is not None
-                },
-            },
-        }
+    @property
+    def copied(self) -> Bool[np.ndarray, " generated"]:
+        """Generated items that are copies of a training item: those listed, and those identical to one."""
+        return np.asarray(self.copies.listed | (self.nearest.distances[:, 0] == 0))
+
+    @property
+    def extracted(self) -> list[tuple[int, int]]:
+        """Training items that were copied, each with the number of its copies, most first.
+
+        An item stands for its near-duplicates: one is named by the first of their rows.
+        """
+        rows, counts = np.unique(self.nearest.units[self.copied], return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return [(int(rows[i]), int(counts[i])) for i in order]
 
     def _pairs(self, chosen: Bool[np.ndarray, " generated"]) -> list[Flagged]:
-        distances, indices = self.nearest.distances, self.nearest.indices
-        order = np.argsort(distances[:, 0], kind="stable")
-        order = order[chosen[order]]
-        return [self._pair(int(i), int(indices[i]), *distances[i]) for i in order]
+        order = np.argsort(self.nearest.distances[:, 0], kind="stable")
+        return self.pairs(order[chosen[order]])
 
-    def _pair(self, generated: int, train: int, first: float, second: float) -> Flagged:
-        names = self.generated.name_of(generated), self.train.name_of(train)
-        p = float(self.copies.p_values[generated])
-        return Flagged(generated, train, *names, float(first), 0.0 if first == 0 else float(first / second), p)
+    def pairs(self, rows: Int[np.ndarray, " rows"]) -> list[Flagged]:
+        """These generated items, each with its nearest training item."""
+        return [self._pair(int(row)) for row in rows]
+
+    def _pair(self, row: int) -> Flagged:
+        train, (first, second) = int(self.nearest.indices[row]), self.nearest.distances[row]
+        return Flagged(
+            row,
+            train,
+            self.generated.label_of(row),
+            self.train.label_of(train),
+            float(first),
+            0.0 if first == 0 else float(first / second),
+            float(self.copies.p_values[row]),
+            bool(self.copies.listed[row]),
+            int(self.nearest.units[row]),
+        )
 
 
 _SAID = {"law": "of the law", "made": "made by hand"}

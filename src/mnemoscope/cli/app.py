@@ -8,6 +8,7 @@ from typer.exceptions import TyperException
 
 from mnemoscope._version import __version__
 from mnemoscope.cli.audit import audit
+from mnemoscope.cli.compare import compare
 from mnemoscope.cli.demo import demo
 from mnemoscope.cli.model import sample, train
 from mnemoscope.cli.predict import predict
@@ -33,7 +34,7 @@ def mnemoscope(
     """Does a score-based diffusion model memorize its training data, why, and what would stop it?"""
 
 
-for command in (demo, audit, train, sample, predict):
+for command in (demo, audit, compare, train, sample, predict):
     app.command()(command)
 app.add_typer(study_app, name="study")
 

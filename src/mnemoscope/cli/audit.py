@@ -1,50 +1,99 @@
 """``mnemoscope audit``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
 from mnemoscope.cli.options import DATA, AsJson, Seed, print_json, print_rich
+
+Repeats: TypeAlias = Literal["law", "made"]
+"""Those of ``mnemoscope.auditing.null``, which takes a second to import."""
 
 
 def audit(
     generated: Annotated[str, typer.Argument(help=f"Generated samples: {DATA}")],
     train: Annotated[str, typer.Argument(help="The training set, in any of the same forms.")],
     holdout: Annotated[str | None, typer.Option(help="Real data that was not trained on, for the null.")] = None,
-    measure: Annotated[list[str] | None, typer.Option(help="Measure; repeat for several, the first decides.")] = None,
+    repeats: Annotated[
+        Repeats | None,
+        typer.Option(
+            help="Without --holdout: what repeats in the training set are, of the data's law or made by hand."
+        ),
+    ] = None,
+    measure: Annotated[list[str] | None, typer.Option(help="Measure; repeat for several.")] = None,
+    features: Annotated[
+        str, typer.Option(help="Where distances are taken: pixels, pca:K, torchscript:FILE.")
+    ] = "pixels",
+    transformations: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Search copies under this as well: flips, shifts:K, crops:P, affine, ...; repeat for several."
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="Classes: an .npy file or a text file, of train and then of the held-out set.")
+    ] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="The same for groups of items that belong together, as of one patient.")
+    ] = None,
     resolution: Annotated[float, typer.Option(help="Smallest rate of copies to be told from zero.")] = 0.1,
+    private: Annotated[
+        bool, typer.Option("--private", help="Aggregates only: no pictures, rows, names or distances of single items.")
+    ] = False,
+    fail_if_memorizes: Annotated[
+        bool, typer.Option("--fail-if-memorizes", help="Exit with 1 if copies beyond the null are found.")
+    ] = False,
+    fail_if_drawn: Annotated[
+        bool, typer.Option("--fail-if-drawn", help="Exit with 1 if samples are drawn to training items.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("mnemoscope-audit"),
+    force: Annotated[bool, typer.Option("--force", help="Write over a report that is there.")] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Are these samples copies of the training set, more often than held-out data is?"""
-    from mnemoscope.auditing import MEASURES
+    """Are these samples copies of the training set, more often than held-out data is?
+
+    No verdict, for want of data, is no failure to the --fail-if options: the report's "tone" tells it ("clear" is the
+    only one that acquits).
+    """
     from mnemoscope.auditing import audit as run_audit
-    from mnemoscope.auditing.terminal import pair_lines, rate_table
-    from mnemoscope.data import load
-    from mnemoscope.output import new_output_folder
+    from mnemoscope.auditing.measures import STANDARD
+    from mnemoscope.auditing.reports.report import JSON, PAGE
+    from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines
+    from mnemoscope.data import load, load_labels
+    from mnemoscope.output import check_absent, new_output_folder
 
     with new_output_folder(out) as folder:
+        check_absent(folder, (JSON, PAGE), force=force)
         report = run_audit(
             load(generated, progress=True),
             load(train, progress=True),
             holdout=None if holdout is None else load(holdout, progress=True),
-            measures=measure or list(MEASURES),
+            measures=measure or STANDARD,
+            repeats=repeats,
+            features=features,
+            transformations=transformations or (),
+            classes=None if classes is None else load_labels(classes),
+            groups=None if groups is None else load_labels(groups),
             resolution=resolution,
+            private=private,
             seed=seed,
             progress=True,
         )
-        report.to_json(folder / "report.json")
-        report.to_html(folder / "report.html")
+        report.save(folder, force=force)
+    if report.key is not None:
+        typer.echo(f"key of the report's hashes, which is stored nowhere: {report.key.hex()}", err=True)
     if as_json:
         print_json(report.to_dict())
-        return
-    print_rich(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
-    print_rich(f"identical: {report.identical.sentence}")
-    for warning in report.warnings:
-        print_rich(f"warning: {warning}")
-    for line in pair_lines(report):
-        typer.echo(line)
-    print_rich(report.verdict)
-    typer.echo(f"report: {folder / 'report.html'}")
+    else:
+        print_rich(axis_table(report))
+        print_rich(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
+        for line in (*(f"warning: {warning}" for warning in report.warnings), *settle_lines(report)):
+            print_rich(line)
+        for line in pair_lines(report):
+            typer.echo(line)
+        print_rich(report.verdict)
+        typer.echo(f"report: {folder / PAGE}")
+    if (fail_if_memorizes and report.memorizes) or (fail_if_drawn and report.drawn):
+        raise typer.Exit(1)

@@ -14,7 +14,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Train on few and on many real digits, audit both and the empirical score: three minutes on two cores."""
-    from mnemoscope.auditing.terminal import rate_table
+    from mnemoscope.auditing.reports.terminal import rate_table
     from mnemoscope.demo import DemoSpec, run_demo
 
     result = run_demo(out, DemoSpec(seed=seed), progress=True)

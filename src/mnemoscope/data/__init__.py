@@ -8,6 +8,7 @@ from mnemoscope.data.arrays import as_array, row_chunks
 from mnemoscope.data.dataset import Dataset, as_dataset, from_model
 from mnemoscope.data.files import check_savable, load, load_digits, save_array
 from mnemoscope.data.images import ImageLayout, image_layout
+from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "image_layout",
     "load",
     "load_digits",
+    "load_labels",
     "row_chunks",
     "save_array",
 ]

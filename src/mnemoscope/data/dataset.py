@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PureWindowsPath
 
 import numpy as np
 import torch
@@ -74,6 +75,11 @@ class Dataset:
         """Number of values in one item."""
         return int(np.prod(self.event_shape))
 
+    @property
+    def label(self) -> str:
+        """The name as reports show it: of a path the last part, since the others may name a machine or a person."""
+        return _last_part(self.name) or "data"
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of dtype, shape and content: the same data has the same fingerprint wherever it came from."""
@@ -91,6 +97,11 @@ class Dataset:
     def name_of(self, index: int) -> str | None:
         """The name of an item, None where items have none."""
         return None if self.names is None else self.names[index]
+
+    def label_of(self, index: int) -> str | None:
+        """The name of an item as reports show it: within its folder, and never an absolute path."""
+        name = self.name_of(index)
+        return name if name is None or not _is_absolute(name) else _last_part(name)
 
     def split(self, n_holdout: int, seed: int) -> tuple["Dataset", "Dataset"]:
         """A random split into training and held-out items, the same for the same seed.
@@ -110,6 +121,15 @@ class Dataset:
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
         return torch.from_numpy(np.array(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
+
+
+def _is_absolute(name: str) -> bool:
+    return name.startswith(("/", "\\", "~")) or PureWindowsPath(name).is_absolute()
+
+
+def _last_part(name: str) -> str:
+    """What follows the last separator of a path, of whatever system; sets of a hub have no path."""
+    return name if name.startswith("hf:") else PureWindowsPath(name).name
 
 
 def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:

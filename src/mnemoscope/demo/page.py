@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from mnemoscope.auditing.page import distance_histogram, gallery
+from mnemoscope.auditing.reports.page import audit_section
 from mnemoscope.demo.result import DemoResult, ModelResult
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, new_figure, svg
@@ -22,11 +22,8 @@ def demo_page(result: DemoResult) -> str:
 
 
 def _section(model: ModelResult) -> dict[str, Any]:
-    return {
-        "model": model,
-        "histogram": distance_histogram(model.report),
-        "gallery": gallery(model.report)[:_PAIRS],
-    }
+    section = audit_section(model.report)
+    return {**section, "model": model, "gallery": section["gallery"][:_PAIRS]}
 
 
 def memorization_curve(result: DemoResult) -> Markup:

@@ -20,6 +20,10 @@ INK = "#010203"
 """Stands for the page's own text colour: draw in it, and ``svg`` turns it into the page's ink."""
 
 
+LARGEST_PICTURE = 128
+"""Pixels, at most, that a page shows of an item in either direction: at any size a page stays small."""
+
+
 def new_figure(width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
     """An empty figure (inches) and its axes, on transparent ground, in the page's ink; no global state is touched."""
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -35,6 +39,11 @@ def new_figure(width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def plain_axes(width: float = 7.0, height: float = 3.2) -> Axes:
+    """The axes of a figure as matplotlib makes it, outside pages; no global state is touched."""
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
 def svg(figure: Figure, description: str) -> Markup:
     """A figure as inline SVG with an accessible description, safe to put into a page as it is."""
     buffer = io.StringIO()
@@ -48,7 +57,7 @@ def svg(figure: Figure, description: str) -> Markup:
 
 
 def image_uri(item: Array, value_range: tuple[float, float]) -> str | None:
-    """An item as a PNG data URI, or None where its shape is no picture."""
+    """An item as a PNG data URI, or None where its shape is no picture; large ones are made smaller."""
     layout = image_layout(item.shape)
     if layout is None:
         return None
@@ -57,6 +66,8 @@ def image_uri(item: Array, value_range: tuple[float, float]) -> str | None:
     pixels = (255 * pixels.clip(0, 1)).round().astype(np.uint8)
     if layout == "CHW":
         pixels = np.moveaxis(pixels, 0, 2)
+    image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+    image.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
     buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels).save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mnemoscope.auditing import audit
-from mnemoscope.auditing.terminal import pair_lines
+from mnemoscope.auditing.reports.terminal import pair_lines
 from mnemoscope.data import Dataset, load, load_digits
 from mnemoscope.errors import InputError
 

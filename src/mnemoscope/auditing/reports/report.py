@@ -1,0 +1,104 @@
+"""The report of an audit: its result, which shows itself to machines and to people."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnemoscope.auditing.reports.axes import HEADLINES, axes
+from mnemoscope.auditing.reports.record import payload
+from mnemoscope.auditing.result import AuditResult
+from mnemoscope.errors import InputError
+from mnemoscope.output import atomic_files, write_json, write_text
+from mnemoscope.pages import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+JSON, PAGE = "report.json", "report.html"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(AuditResult):
+    """The result of ``audit``, and how it is shown: files, a notebook, a data frame, a figure, a model card."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``report.json``; its schema is ``report.schema.json`` in this package."""
+        return payload(self)
+
+    def to_json(self, path: str | Path) -> None:
+        """Write ``report.json``, whole or not at all.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        write_json(path, self.to_dict())
+
+    def to_html(self, path: str | Path) -> None:
+        """Write a self-contained page, whole or not at all.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        from mnemoscope.auditing.reports.page import audit_page  # draws: only pages pay for matplotlib's import
+
+        write_text(path, audit_page(self))
+
+    def save(self, folder: str | Path, *, force: bool = False) -> None:
+        """Write ``report.json`` and ``report.html`` into a folder, both or none.
+
+        Args:
+            folder: made if it is not there.
+            force: whether a report that is there already may be replaced.
+
+        Raises:
+            OutputError: a report is there and ``force`` is not given, or the folder cannot be written to.
+        """
+        with atomic_files(folder, (JSON, PAGE), force=force) as temporary:
+            self.to_json(temporary / JSON)
+            self.to_html(temporary / PAGE)
+
+    def model_card(self) -> str:
+        """A section in Markdown for a model card: verdict, both axes, settings, fingerprints."""
+        from mnemoscope.auditing.reports.card import model_card
+
+        return model_card(self)
+
+    def to_dataframe(self) -> "DataFrame":
+        """One row for each generated item: its nearest training item, distances, ratio, p-value and flags.
+
+        Raises:
+            InputError: the report is private.
+        """
+        import pandas as pd  # slow to import
+
+        if self.private:
+            raise InputError("a private report holds no single items: there is no data frame of them")
+        rows = pd.DataFrame(self.pairs(np.arange(self.generated.n_samples)))
+        rows = rows.rename(columns={"distance": "d1"}).assign(d2=self.nearest.distances[:, 1])
+        for result in self.results:
+            rows[result.name] = result.flags
+        return rows.set_index("generated")
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """The distances to the nearest training item, samples against the null, into matplotlib axes or new ones."""
+        from mnemoscope.auditing.reports.page import draw_distances
+        from mnemoscope.pages.figures import plain_axes
+
+        return draw_distances(self, plain_axes() if ax is None else ax)
+
+    def __repr__(self) -> str:
+        listed = int(self.copies.listed.sum())
+        near = "not tested" if self.closeness is None else percent(self.closeness.share)
+        return (
+            f"Report({self.tone}: copies >= {percent(self.copies.share_lower)}, {listed} listed, "
+            f"{self.identical.rate.count} identical; closeness {near}; "
+            f"{self.generated.n_samples} samples, {self.train.n_samples} training items)"
+        )
+
+    def _repr_html_(self) -> str:
+        from mnemoscope.pages import render
+
+        return render("auditing/notebook.html.j2", report=self, headline=HEADLINES[self.tone], axes=axes(self))

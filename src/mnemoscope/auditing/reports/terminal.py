@@ -1,0 +1,67 @@
+"""Audits as tables in the terminal: the two axes first."""
+
+from collections.abc import Iterable
+
+from rich.markup import escape
+from rich.table import Table
+
+from mnemoscope.auditing.compare import ReportComparison
+from mnemoscope.auditing.measures import MeasureResult
+from mnemoscope.auditing.reports.axes import axes
+from mnemoscope.auditing.result import AuditResult
+from mnemoscope.pages import interval, percent
+
+_PAIRS = 5
+
+
+def axis_table(result: AuditResult) -> Table:
+    """Both axes with their numbers, one below the other."""
+    table = Table("Axis", "Answer", "Numbers")
+    for axis in axes(result):
+        numbers = "\n".join(f"{label}: {value}" for label, value in axis.rows)
+        table.add_row(axis.name, axis.state, numbers or axis.meaning, end_section=True)
+    return table
+
+
+def settle_lines(result: AuditResult) -> list[str]:
+    """What would settle what is open, one line each."""
+    return [f"{axis.name} would be settled by {what}" for axis in axes(result) for what in axis.settle]
+
+
+def rate_table(heading: str, rows: Iterable[tuple[str, MeasureResult, str]], last: str = "Rule") -> Table:
+    """Rates, null and excess with their intervals, one row for each (label, result, remark)."""
+    table = Table(heading, "Copies (95 %)", "Null (95 %)", "Excess (95 %)", last)
+    for label, result, remark in rows:
+        cells = (
+            (result.rate.fraction, result.rate.interval),
+            (result.null.fraction, result.null.interval),
+            (result.excess, result.excess_interval),
+        )
+        table.add_row(label, *(f"{percent(value)}\n{interval(ends)}" for value, ends in cells), remark)
+    return table
+
+
+def pair_lines(report: AuditResult) -> list[str]:
+    """The nearest of the flagged items, one line each, by name where they have one; none of a private report."""
+    if report.private:
+        return []
+    return [
+        f"copy: generated {_shown(pair.generated_name, pair.generated)} of training "
+        f"{_shown(pair.train_name, pair.train)} (distance {pair.distance:.3g}, d1/d2 {pair.ratio:.2f})"
+        for pair in report.flagged[:_PAIRS]
+    ]
+
+
+def _shown(name: str | None, index: int) -> str:
+    """A file's name may hold what a terminal would obey: it is shown as an escape."""
+    return str(index) if name is None else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def comparison_table(comparison: ReportComparison, first: str, second: str) -> Table:
+    """The differences of two reports, by the names of their files."""
+    table = Table("Share of samples", escape(first), escape(second), "Difference (95 %)", "p (McNemar)")
+    for each in comparison.differences:
+        difference = f"{percent(each.difference)}\n{interval(each.interval)}"
+        p = "not paired" if each.p is None else f"{each.p:.2g}"
+        table.add_row(each.what, percent(each.first), percent(each.second), difference, p)
+    return table

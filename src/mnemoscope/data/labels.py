@@ -1,0 +1,27 @@
+"""Labels from files: one for each item, as classes and groups are."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mnemoscope.data.arrays import Array
+from mnemoscope.errors import InputError
+
+
+def load_labels(path: str | Path) -> Array:
+    """One label for each item: an array of one axis from ``.npy``, or the lines of a text file.
+
+    Raises:
+        InputError: nothing there, or a file that is neither; the message names it.
+    """
+    file = Path(path)
+    try:
+        if file.suffix == ".npy":
+            labels = np.load(file, allow_pickle=False)
+        else:
+            labels = np.array(file.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{file}: cannot be read as labels ({error})") from None
+    if labels.ndim != 1:
+        raise InputError(f"{file}: labels are one for each item, got shape {labels.shape}")
+    return np.asarray(labels)
