@@ -5,8 +5,10 @@ import pytest
 
 from mnemoscope.auditing import audit
 from mnemoscope.auditing.comparison import Comparison
+from mnemoscope.auditing.features import Pixels
 from mnemoscope.auditing.null import Null
 from mnemoscope.auditing.repeats import Repeated
+from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.data import Dataset, load_digits
 
 DIGITS = load_digits().array.reshape(-1, 64)
@@ -71,7 +73,8 @@ def test_mutual_neighbours_are_worth_fewer_than_they_are() -> None:
     for seed in range(150):
         rng = np.random.default_rng(seed)
         train = Dataset(rng.normal(size=(300, 2)), "train")
-        comparison = Comparison(train, Repeated(train.array).first, rng)
+        first = Repeated(train.array).first
+        comparison = Comparison(train, first, rng, space=Pixels(), transformation=make_transformations([]))
         null = Null.left_out(comparison, 300, "law", rng)
         scores = null.nearest.distances[:, 0] / null.nearest.distances[:, 1]
         shares.append((scores < 1 / 3).mean())
