@@ -29,7 +29,6 @@ SETTINGS = (
     "rotations:5",
     "shifts:1",
     "crops:0.1",
-    "crops:0.1 smoothing:1",
 )
 
 

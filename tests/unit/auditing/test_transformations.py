@@ -108,8 +108,8 @@ class TestVariants:
         """At the edge Pillow and the sampling grid differ in what lies beyond it."""
         items = images(shape, dtype="f4")
         variants = found("crops:0.1", items)
-        assert len(variants) == 9 + 25
-        grids = {0.05: (0, 0.5, 1), 0.1: (0, 0.25, 0.5, 0.75, 1)}
+        assert len(variants) == 16 + 49
+        grids = {0.05: np.arange(4) / 3, 0.1: np.arange(7) / 6}
         places = [(share, y, x) for share, grid in grids.items() for y in grid for x in grid]
         for variant, (share, y, x) in zip(variants, places, strict=True):
             height, width = (1 - share) * 12, (1 - share) * 10

@@ -102,8 +102,8 @@ def _shifted(items: Array, steps: dict[int, int]) -> Array:
 def crops(name: str, share: float) -> Transformation:
     """Crops that leave out 5 %, 10 %, … up to ``share`` of each side, enlarged to full size.
 
-    Their places lie on a grid of half a step, 2.5 % of the side. A grid twice as coarse misses a third of the crops
-    from places in between on images of 28 pixels.
+    Their places lie on a grid of a third of a step, 1.7 % of the side. On images of 28 pixels a grid of half a step
+    misses one in seven of the crops from places in between.
     """
     steps = max(1, round(share / _CROP_STEP))
     # In the coordinates of the sampling grid the image is [−1, 1]²: a crop is scaled by 1 − s and moved by up to ± s.
@@ -111,7 +111,7 @@ def crops(name: str, share: float) -> Transformation:
         [[1 - left_out, 0.0, right], [0.0, 1 - left_out, down]]
         for step in range(1, steps + 1)
         for left_out in [share * step / steps]
-        for down, right in product(np.linspace(-left_out, left_out, 2 * step + 1).tolist(), repeat=2)
+        for down, right in product(np.linspace(-left_out, left_out, 3 * step + 1).tolist(), repeat=2)
     ]
     return _moves(name, lambda _: matrices)
 
