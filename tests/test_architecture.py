@@ -21,10 +21,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "choose": {"errors"},
     "extras": {"errors"},
     "output": {"errors"},
+    "reading": {"errors", "output"},
     "progress": set(),
     "torch_state": {"extras"},
     "processes": {"choose", "errors"},
-    "data": {"errors", "output", "processes", "progress"},
+    "data": {"errors", "output", "processes", "progress", "reading"},
     "neighbours": {"data", "errors", "progress", "torch_state"},
     "pages": {"data"},
     "mean_field": {"choose", "errors", "processes"},
@@ -32,7 +33,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "scores": {"choose", "data", "errors", "neighbours", "processes", "torch_state"},
     "residual": {"choose", "errors", "processes", "torch_state"},
     "random_features": {"choose", "errors", "processes", "progress", "scores"},
-    "networks": {"choose", "data", "errors", "extras", "processes", "residual", "scores", "torch_state"},
+    "networks": {"choose", "data", "errors", "extras", "processes", "reading", "residual", "scores", "torch_state"},
     "sampling": {"choose", "errors", "processes", "progress", "scores", "torch_state"},
     "training": {
         *("_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"),
@@ -53,7 +54,7 @@ MAY_KNOW: dict[str, set[str]] = {
     },
     "cli": {
         *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
-        *("random_features", "sampling", "scores", "studies", "theory", "training"),
+        *("random_features", "reading", "sampling", "scores", "studies", "theory", "training"),
     },
     "__main__": {"cli"},
     "mnemoscope": {

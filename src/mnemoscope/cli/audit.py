@@ -22,9 +22,10 @@ def audit(
     from mnemoscope.auditing import MEASURES
     from mnemoscope.auditing import audit as run_audit
     from mnemoscope.auditing.terminal import pair_lines, rate_table
-    from mnemoscope.data import load
-    from mnemoscope.output import new_output_folder
+    from mnemoscope.data import load, source_paths
+    from mnemoscope.output import check_apart, new_output_folder
 
+    check_apart([out / "report.json", out / "report.html"], source_paths(generated, train, holdout))
     with new_output_folder(out) as folder:
         report = run_audit(
             load(generated, progress=True),

@@ -26,8 +26,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mnemoscope.errors import InputError, MnemoscopeError
-from mnemoscope.output import atomic_file, output_folder, write_json
-from mnemoscope.sweeps.files import lock, output_errors, remove_temporaries, replace_folder
+from mnemoscope.output import atomic_file, output_folder, output_subfolder, remove_temporaries, write_json
+from mnemoscope.sweeps.files import lock, output_errors, replace_folder
 from mnemoscope.sweeps.table import tabulate_kinds
 from mnemoscope.sweeps.trial import Array, Trial, Variables, canonical_json
 
@@ -75,10 +75,12 @@ class Store:
         """Make the folders.
 
         Raises:
-            OutputError: they cannot be made or written to.
+            OutputError: they cannot be made or written to, or one within the store is a link.
         """
-        for folder in self._folders:
-            output_folder(folder)
+        root, *inner = self._folders
+        output_folder(root)
+        for folder in inner:
+            output_subfolder(folder)
 
     def lock(self) -> AbstractContextManager[None]:
         """The right to drive this sweep, for one process at a time.

@@ -8,6 +8,7 @@ read-outs and the mean item. There ``run.json`` is written last, so that a folde
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
-from mnemoscope.output import atomic_file, new_output_folder, output_folder, write_json
+from mnemoscope.output import atomic_file, new_output_folder, output_folder, output_subfolder, write_json
 from mnemoscope.processes import Process, make_process
 from mnemoscope.random_features import (
     RandomFeatureGrid,
@@ -81,7 +82,7 @@ def train_run(
     asked = _describe(data, process, network, spec)
     _check_free(path, asked, resume)
     write_json(path / "run.json", asked)
-    checkpoints = output_folder(path / "checkpoints")
+    checkpoints = output_subfolder(path / "checkpoints")
     return fit(
         built,
         items,
@@ -122,6 +123,11 @@ def train_random_features(
             save_weights(score, temporary)
         write_json(path / "run.json", asked)
     return TrainedRun(score, data.value_range, None, asked)
+
+
+def run_paths(folder: str | Path) -> list[Path]:
+    """The files and folders within a run's folder that belong to the run."""
+    return [Path(folder) / name for name in ("run.json", "weights.safetensors", "checkpoints")]
 
 
 def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
@@ -196,7 +202,7 @@ def _describe_data(data: Dataset) -> dict[str, Any]:
 def _check_free(path: Path, asked: dict[str, Any], resume: bool) -> bool:
     """Whether there is a run in ``path`` to go on with; one that may not be gone on with is refused."""
     described = path / "run.json"
-    if not described.exists():
+    if not os.path.lexists(described):
         return False
     if not resume:
         raise InputError(f"{path}: holds a training run already; resume it or choose another folder")

@@ -338,7 +338,7 @@ def test_progress_goes_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:
     sweep([Coin(bias=0.5, seed=0)], tmp_path)
-    (tmp_path / "trials" / ".abc.safetensors.1234.tmp").write_bytes(b"half a tri")
+    (tmp_path / "trials" / ".mnemoscope-0123456789abcdef.tmp").write_bytes(b"half a tri")
     (tmp_path / ".results.zarr-1234").mkdir()
     sweep([Coin(bias=0.5, seed=0)], tmp_path)
     assert not list(tmp_path.rglob(".*.tmp"))
