@@ -1,8 +1,8 @@
 """Damaged files through ``load`` and through the command line: ``python -m benchmarks fuzz``.
 
-MNEMOSCOPE_FUZZ says how many inputs (20,000), MNEMOSCOPE_FUZZ_SEED with which seed (0); MNEMOSCOPE_FUZZ_LOG names a file
-for what went wrong. Every tenth input goes through a command. Memory is limited to what the process has at the start and
-2 GB more; an input that takes longer than 20 seconds is a hang.
+MNEMOSCOPE_FUZZ says how many inputs (20,000), MNEMOSCOPE_FUZZ_SEED with which seed (0); MNEMOSCOPE_FUZZ_LOG names a
+file for what went wrong. Every tenth input goes through a command. Memory is limited to what the process has at the
+start and 2 GB more; an input that takes longer than 20 seconds is a hang.
 """
 
 import os
@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-
-from benchmarks.timing import Row
-from mnemoscope.data import load
-from mnemoscope.errors import InputError
 from tests.robustness.command import run
 from tests.robustness.damage import KINDS, SOURCES, SUFFIXES, Damage, write_damaged
+
+from benchmarks.timing import row
+from mnemoscope.data import load
+from mnemoscope.errors import InputError
 
 MEMORY = 2 * 10**9
 SECONDS = 20
@@ -39,7 +39,7 @@ class HangError(BaseException):
     """An input that takes too long; nothing in between takes it for an error of the file."""
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[dict[str, object]]:
     n, seed = int(os.environ.get("MNEMOSCOPE_FUZZ", "20000")), int(os.environ.get("MNEMOSCOPE_FUZZ_SEED", "0"))
     log = os.environ.get("MNEMOSCOPE_FUZZ_LOG")
     load("digits")  # what every input needs is there before memory is limited
@@ -48,7 +48,7 @@ def rows() -> Iterator[Row]:
     counts: Counter[str] = Counter()
     rng = np.random.default_rng(seed)
     signal.signal(signal.SIGALRM, _hang)
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("always")  # a command says one line, warnings included
     with _limited():
         for index in range(n):
             outcome = _one(rng, through_command=index % 10 == 0)
@@ -57,18 +57,18 @@ def rows() -> Iterator[Row]:
                 with Path(log).open("a", encoding="utf-8") as file:
                     file.write(f"{index} {outcome}\n")
     for outcome in ("read", "refused"):
-        yield Row(name=f"fuzz: {outcome} of {n} inputs, seed {seed}", value=counts[outcome], promised=None, holds=True)
+        yield row(f"fuzz: {outcome} of {n} inputs, seed {seed}", counts[outcome], None, True)
     for outcome in ("traceback", "long or wrong line", "half-written", "hang"):
-        yield Row(name=f"fuzz: {outcome}", value=counts[outcome], promised=0, holds=counts[outcome] == 0)
+        yield row(f"fuzz: {outcome}", counts[outcome], 0, counts[outcome] == 0)
     peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    yield Row(name="fuzz: peak memory beside the libraries, GB", value=peak / 1e9, promised=2, holds=peak <= MEMORY)
+    yield row("fuzz: peak memory beside the libraries, GB", peak / 1e9, 2, peak <= MEMORY)
 
 
 def _one(rng: np.random.Generator, *, through_command: bool) -> str:
     name = str(rng.choice(list(SOURCES)))
     suffix = str(rng.choice(SUFFIXES)) if rng.random() < 0.1 else None
     damages = [
-        Damage(str(rng.choice(KINDS)), float(rng.random()), int(rng.integers(10**6))) for _ in range(rng.integers(1, 5))
+        Damage(str(rng.choice(KINDS)), float(rng.random()), int(rng.integers(10**6))) for _ in range(rng.geometric(0.6))
     ]
     said = f"{name} {suffix} {damages}"
     with tempfile.TemporaryDirectory() as folder:
