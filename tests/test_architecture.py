@@ -22,6 +22,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "extras": {"errors"},
     "output": {"errors"},
     "reading": {"errors", "output"},
+    "records": {"errors", "output", "reading"},
     "progress": set(),
     "torch_state": {"extras"},
     "processes": {"choose", "errors"},
@@ -37,12 +38,12 @@ MAY_KNOW: dict[str, set[str]] = {
     "sampling": {"choose", "errors", "processes", "progress", "scores", "torch_state"},
     "training": {
         *("_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"),
-        *("random_features", "scores", "torch_state"),
+        *("random_features", "reading", "records", "scores", "torch_state"),
     },
     "auditing": {"_version", "choose", "data", "errors", "neighbours", "output", "pages"},
     "monitoring": {"auditing", "data", "processes", "sampling", "scores"},
     "testing": {"auditing", "errors", "processes", "scores"},
-    "sweeps": {"_version", "errors", "extras", "output"},
+    "sweeps": {"_version", "errors", "extras", "output", "reading", "records"},
     "studies": {
         *("auditing", "choose", "data", "errors", "mean_field", "monitoring", "networks", "output", "pages"),
         *("processes", "random_features", "residual", "sampling", "scores", "sweeps", "theory", "torch_state"),

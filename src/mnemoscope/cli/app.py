@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import warnings
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import Annotated
@@ -84,7 +85,9 @@ def main() -> None:
 def _run() -> int:
     """The command's exit code; what typer takes for its own business is raised here as what it was."""
     try:
-        code = app(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _complain(f"warning: {message}")  # and no lines of code
+            code = app(standalone_mode=False)
     except SystemExit as stopped:
         if isinstance(stopped.__context__, BrokenPipeError):  # where typer exits with 1, a verdict's code
             raise stopped.__context__ from None

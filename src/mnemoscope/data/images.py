@@ -1,5 +1,6 @@
 """Image folders, and how the axes of one item are laid out."""
 
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -16,6 +17,10 @@ from mnemoscope.reading import check_memory, reading
 ImageLayout: TypeAlias = Literal["HW", "CHW", "HWC"]
 
 _CHANNELS = (1, 3)
+
+# What Pillow finds odd is read or refused here; without a handler Python would print it besides.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
 _ORIENTATION = 0x0112
 """The EXIF tag of how a camera was held; 1 is upright."""
 

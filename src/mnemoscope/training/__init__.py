@@ -1,8 +1,8 @@
 """Denoising score matching: draws, the fit loop, checkpoints that resume exactly, and the sharpness of a minimum."""
 
+from mnemoscope.training.description import RANDOM_FEATURES
 from mnemoscope.training.fit import FitResult, denoising_loss, fit
 from mnemoscope.training.run import (
-    RANDOM_FEATURES,
     TrainedRun,
     load_run,
     run_paths,
