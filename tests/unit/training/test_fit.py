@@ -57,7 +57,7 @@ def test_checkpoints_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mnemoscope.training.checkpoint.file_checksum", full_disk)
+    monkeypatch.setattr("mnemoscope.training.checkpoint.write_record", full_disk)
     with pytest.raises(OutputError, match=r"step-00000004.*No space left"):
         fit(MLP((8, 8), width=8), digits_like(), PROCESS, TrainingSpec(steps=4, batch_size=4), checkpoints=tmp_path)
     assert checkpoints_of(tmp_path)[0].name == "step-00000003"
