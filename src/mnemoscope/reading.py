@@ -94,5 +94,7 @@ def _reason(error: Exception, what: str | None) -> str:
     if out_of_memory(error):
         text = "it needs more memory than is free"
     elif isinstance(error, OSError) and error.strerror:
-        return one_line(error.strerror[0].lower() + error.strerror[1:], _REASON_LENGTH)
+        text = one_line(error.strerror[0].lower() + error.strerror[1:], _REASON_LENGTH)
+        if what is None:
+            return text
     return f"{f'cannot be read as {what}' if what else 'is damaged or cannot be read'} ({text or type(error).__name__})"

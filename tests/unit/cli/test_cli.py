@@ -145,7 +145,7 @@ def test_studies_are_mounted(run: Run) -> None:
 
 
 BAD = {
-    "theory": (["predict", "--psi-n", "-1", "--psi-p", "2", "--time", "0.1", "--ridge", "1e-3"], "psi_n"),
+    "theory": (["predict", "--psi-n", "-1", "--psi-p", "2", "--time", "0.1", "--ridge", "1e-3"], "--psi-n"),
     "study": (["study", "run", "alchemy"], "alchemy"),
     "missing": (["audit", "nowhere.npy", "{train}"], "nowhere.npy"),
     "empty": (["audit", "{empty}", "{train}"], "empty.npy"),
@@ -177,7 +177,7 @@ BAD = {
         ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "tikhonov:-1"],
         "c must be a finite number >= 0",
     ),
-    "count": (["sample", "empirical:digits", "--n", "0", "--out", "s.npy"], "n and batch_size"),
+    "count": (["sample", "empirical:digits", "--n", "0", "--out", "s.npy"], "--n"),
     "suffix": (["sample", "empirical:digits", "--n", "4", "--out", "s.gif", "--n-steps", "2"], ".gif"),
     "no run": (["sample", "{folder}", "--n", "4", "--out", "s.npy"], "holds no training run"),
     "no folder": (
