@@ -58,14 +58,14 @@ numbers = st.one_of(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.tuples(numbers, numbers, numbers, numbers, st.one_of(st.just("inf"), numbers)))
 def test_any_numbers_for_the_theory(values: tuple[str, ...]) -> None:
     names = ("--psi-n", "--psi-p", "--time", "--ridge", "--noise-draws")
     check(run(["predict", *(f"{name}={value}" for name, value in zip(names, values, strict=True))]))
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.tuples(*[st.floats(-30, 30).map(lambda x: f"{10**x:.3e}")] * 4), st.sampled_from(["1", "7", "1e30", "inf"]))
 def test_numbers_in_range_for_the_theory(values: tuple[str, ...], draws: str) -> None:
     names = ("--psi-n", "--psi-p", "--time", "--ridge")

@@ -21,7 +21,7 @@ def test_whole_files_are_read(tmp_path: Path, name: str) -> None:
     assert array.shape in {(40, 6, 5), (1, 5, 6, 3), (1, 6, 5, 3)}
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(damages=st.lists(damage, min_size=1, max_size=4), suffix=st.sampled_from([None, None, *SUFFIXES]))
 @pytest.mark.parametrize("name", SOURCES)
 def test_damaged_files_are_read_or_named(name: str, damages: list[Damage], suffix: str | None) -> None:
