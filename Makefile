@@ -4,8 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= mnemoscope-demo
+FUZZ   ?= 20000
+SEED   ?= 0
 
-.PHONY: demo test coverage lint bench docs format clean
+.PHONY: demo test coverage lint bench fuzz docs format clean
 
 demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
@@ -24,6 +26,10 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# As many damaged files as you say, from the seed that you say.
+fuzz: $(STAMP)
+	MNEMOSCOPE_FUZZ=$(FUZZ) MNEMOSCOPE_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks fuzz
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -1,6 +1,13 @@
 """The command ``mnemoscope`` and its entry point."""
 
+import os
+import signal
 import sys
+import tempfile
+import traceback
+import warnings
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -14,6 +21,10 @@ from mnemoscope.cli.model import sample, train
 from mnemoscope.cli.predict import predict
 from mnemoscope.cli.study import app as study_app
 from mnemoscope.errors import MnemoscopeError
+from mnemoscope.output import one_line
+from mnemoscope.reading import out_of_memory
+
+_INTERRUPTED = 128 + signal.SIGINT
 
 app = typer.Typer(name="mnemoscope", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -40,15 +51,70 @@ app.add_typer(study_app, name="study")
 
 
 def main() -> None:
-    """Entry point: errors made by the user become one line on stderr and exit code 2."""
+    """Entry point: what the user can mend becomes one line on stderr and exit code 2, and nothing a bare traceback.
+
+    What is left, a defect, is one line too, with exit code 70: 1 says that what was checked does not hold, and a gate
+    must not take a crash for that verdict.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a console that lacks a character still gets its verdict
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(standalone_mode=False)
+        code = _run()
+        sys.stdout.flush()
     except (TyperException, MnemoscopeError) as error:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
         if text:  # nothing where the help was printed for want of a command
-            typer.echo(f"mnemoscope: {' '.join(text.split())}", err=True)
+            _complain(text)
         code = 2
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo("mnemoscope: interrupted", err=True)
-        code = 130
+        _complain("interrupted")
+        code = _INTERRUPTED
+    except BrokenPipeError:  # whoever read the results has read enough; as the system ends such a process
+        _discard_stdout()
+        code = 128 + signal.SIGPIPE
+    except Exception as error:
+        if out_of_memory(error):
+            _complain("there is not enough memory for this: make its numbers or its data smaller")
+            code = 2
+        else:
+            _complain(f"internal error, {type(error).__name__}: {_keep_details()} (please report it)")
+            code = os.EX_SOFTWARE
     sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code; what typer takes for its own business is raised here as what it was."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _complain(f"warning: {message}")  # and no lines of code
+            code = app(standalone_mode=False)
+    except SystemExit as stopped:
+        if isinstance(stopped.__context__, BrokenPipeError):  # where typer exits with 1, a verdict's code
+            raise stopped.__context__ from None
+        raise
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return code or 0
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):  # with stderr gone, the exit code is what can still be said
+        typer.echo(one_line(f"mnemoscope: {text}"), err=True)
+
+
+def _keep_details() -> str:
+    """Write the traceback to a file with a name that nobody can foretell; what to say of it."""
+    try:
+        handle, path = tempfile.mkstemp(prefix="mnemoscope-", suffix=".txt", text=True)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            traceback.print_exc(file=file)
+    except OSError as error:
+        return f"its details cannot be written ({error.strerror})"
+    return f"its details are in {path}"
+
+
+def _discard_stdout() -> None:
+    """What is left in stdout's buffer goes nowhere, in place of into the broken pipe when the process ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

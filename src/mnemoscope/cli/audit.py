@@ -61,9 +61,10 @@ def audit(
     from mnemoscope.auditing.measures import STANDARD
     from mnemoscope.auditing.reports.report import JSON, PAGE
     from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines
-    from mnemoscope.data import load, load_labels
-    from mnemoscope.output import check_absent, new_output_folder
+    from mnemoscope.data import load, load_labels, source_paths
+    from mnemoscope.output import check_absent, check_apart, new_output_folder
 
+    check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with new_output_folder(out) as folder:
         check_absent(folder, (JSON, PAGE), force=force)
         report = run_audit(

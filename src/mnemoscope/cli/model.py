@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnemoscope._version import __version__
-from mnemoscope.cli.options import DATA, Seed, noise_draws_of
+from mnemoscope.cli.options import DATA, LARGEST_COUNT, LARGEST_WIDTH, Seed, noise_draws_of
 from mnemoscope.errors import InputError
 
 if TYPE_CHECKING:
     from mnemoscope.processes import Process
     from mnemoscope.scores import Score
 
+EMPIRICAL = "empirical:"
+"""Before a data set's path where a model is asked for: the exact empirical score of that set."""
+
 
 def train(
     data: Annotated[str, typer.Argument(help=f"Training set: {DATA}")],
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
     network: Annotated[str, typer.Option(help="unet, mlp, residual, two-layer or random-features.")] = "unet",
-    width: Annotated[int | None, typer.Option(help="Channels, units or features of the first layer.")] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Channels, units or features of the first layer.", min=1, max=LARGEST_WIDTH)
+    ] = None,
     process: Annotated[str, typer.Option(help="Forward process.")] = "variance-preserving",
     noise_draws: Annotated[
         str | None,
@@ -29,13 +34,17 @@ def train(
     ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Learning rate η; 0.001 if left out.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam (if left out) or sgd.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps; 10000 if left out.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Batch size; 128 if left out.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Optimizer steps; 10000 if left out.", min=1, max=LARGEST_COUNT)
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Batch size; 128 if left out.", min=1, max=LARGEST_COUNT)
+    ] = None,
     ema_decay: Annotated[
         float | None, typer.Option(help="Decay of the weights' moving average; 0.999 if left out.")
     ] = None,
     checkpoint_every: Annotated[
-        int | None, typer.Option(help="Steps between checkpoints; 1000 if left out.", min=1)
+        int | None, typer.Option(help="Steps between checkpoints; 1000 if left out.", min=1, max=LARGEST_COUNT)
     ] = None,
     ridge: Annotated[float | None, typer.Option(help="Ridge λ of random-features; 0.001 if left out.")] = None,
     activation: Annotated[
@@ -46,12 +55,13 @@ def train(
 ) -> None:
     """Train a score network by denoising score matching: step by step, or random-features at once, in closed form."""
     from mnemoscope.choose import choose
-    from mnemoscope.data import load
+    from mnemoscope.data import load, source_paths
     from mnemoscope.networks import NetworkSpec
     from mnemoscope.networks.build import network_names
+    from mnemoscope.output import check_apart
     from mnemoscope.processes import make_process
     from mnemoscope.random_features import RandomFeatureSpec
-    from mnemoscope.training import RANDOM_FEATURES, TrainingSpec, train_random_features, train_run
+    from mnemoscope.training import RANDOM_FEATURES, TrainingSpec, run_paths, train_random_features, train_run
 
     stepwise = _given(
         learning_rate=learning_rate, optimizer=optimizer, steps=steps, batch_size=batch_size, ema_decay=ema_decay
@@ -60,6 +70,7 @@ def train(
     others = dict.fromkeys(network_names(), at_once) | {RANDOM_FEATURES: stepwise | every}
     for name in choose(network, others, "--network"):
         raise InputError(f"--{name.replace('_', '-')}: has no meaning for --network {network}")
+    check_apart(run_paths(out), source_paths(data))
     draws: dict[str, Any] = {} if noise_draws is None else {"noise_draws": noise_draws_of(noise_draws)}
     forward = make_process(process)
     if network == RANDOM_FEATURES:
@@ -84,10 +95,10 @@ def train(
 
 def sample(
     model: Annotated[str, typer.Argument(help="A run folder, or empirical:DATA for the exact empirical score.")],
-    n: Annotated[int, typer.Option("--n", help="Number of samples.")],
+    n: Annotated[int, typer.Option("--n", help="Number of samples.", min=1, max=LARGEST_COUNT)],
     out: Annotated[Path, typer.Option(help="File to write: .npy, .npz or .safetensors.")],
     solver: Annotated[str, typer.Option(help="ode, adaptive or sde.")] = "ode",
-    n_steps: Annotated[int, typer.Option(help="Steps of the fixed grid.")] = 64,
+    n_steps: Annotated[int, typer.Option(help="Steps of the fixed grid.", min=1, max=LARGEST_COUNT)] = 64,
     process: Annotated[str, typer.Option(help="Forward process of empirical:DATA.")] = "variance-preserving",
     regularizer: Annotated[
         str | None,
@@ -98,17 +109,24 @@ def sample(
     """Draw samples from a trained network, or from the exact or a regularised empirical score of a data set."""
     import torch
 
-    from mnemoscope.data import check_savable, from_model, save_array
-    from mnemoscope.output import write_json
+    from mnemoscope.data import check_savable, from_model, save_array, source_paths
+    from mnemoscope.output import check_apart, check_output_file, write_json
     from mnemoscope.sampling import sample as run_sample
+    from mnemoscope.training import run_paths
 
+    about = out.with_name(out.name + ".json")
     check_savable(out)
+    check_output_file(about)
+    if model.startswith(EMPIRICAL):
+        check_apart([out, about], source_paths(model.removeprefix(EMPIRICAL)))
+    else:
+        check_apart([out, about], run_paths(model))
     score, forward, value_range, origin = _open_model(model, process, regularizer)
     generator = torch.Generator().manual_seed(seed)
     drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)
     save_array(out, from_model(drawn, value_range))
     spec = {"n": n, "solver": solver, "n_steps": n_steps, "seed": seed}
-    write_json(out.with_name(out.name + ".json"), {"version": __version__, "spec": spec, "model": origin})
+    write_json(about, {"version": __version__, "spec": spec, "model": origin})
     typer.echo(f"{n} samples of shape {tuple(drawn.shape[1:])}: {out}")
 
 
@@ -120,8 +138,8 @@ def _open_model(
     from mnemoscope.scores import EmpiricalScore, make_regularized
     from mnemoscope.training import load_run
 
-    if model.startswith("empirical:"):
-        data = load(model.removeprefix("empirical:"), progress=True)
+    if model.startswith(EMPIRICAL):
+        data = load(model.removeprefix(EMPIRICAL), progress=True)
         forward = make_process(process)
         origin = {"empirical": data.name, "fingerprint": data.fingerprint, "process": forward.spec()}
         if regularizer is None:

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 DATA = "'digits', .npy, .npz, .safetensors, an image folder, an IDX file or a folder of them."
 
-Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
+LARGEST_SEED = 2**63 - 1
+LARGEST_COUNT, LARGEST_WIDTH = 10**9, 2**20
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Of the theory's numbers: beyond, double precision runs out in the products of several."""
+
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=LARGEST_SEED)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 
 

@@ -4,18 +4,23 @@ from typing import Annotated
 
 import typer
 
-from mnemoscope.cli.options import DATA, AsJson, noise_draws_of, print_json
+from mnemoscope.cli.options import DATA, LARGEST, SMALLEST, AsJson, noise_draws_of, print_json
 
 
 def predict(
-    psi_p: Annotated[float, typer.Option(help="Features per dimension, p/d.")],
-    time: Annotated[float, typer.Option(help="Time t of the Ornstein-Uhlenbeck process.")],
-    ridge: Annotated[float, typer.Option(help="Ridge λ.")],
-    psi_n: Annotated[float | None, typer.Option(help="Samples per dimension, n/d; that of --data if left out.")] = None,
+    psi_p: Annotated[float, typer.Option(help="Features per dimension, p/d.", min=SMALLEST, max=LARGEST)],
+    time: Annotated[float, typer.Option(help="Time t of the Ornstein-Uhlenbeck process.", min=SMALLEST, max=LARGEST)],
+    ridge: Annotated[float, typer.Option(help="Ridge λ.", min=SMALLEST, max=LARGEST)],
+    psi_n: Annotated[
+        float | None,
+        typer.Option(help="Samples per dimension, n/d; that of --data if left out.", min=SMALLEST, max=LARGEST),
+    ] = None,
     noise_draws: Annotated[str, typer.Option(help="Noise draws m of each sample, or inf.")] = "inf",
     activation: Annotated[str, typer.Option(help="relu, tanh, erf, gelu or sine.")] = "relu",
     data: Annotated[str | None, typer.Option(help=f"Take the covariance of a data set: {DATA}")] = None,
-    whitening: Annotated[float | None, typer.Option(help="Whiten the data with this ridge first.")] = None,
+    whitening: Annotated[
+        float | None, typer.Option(help="Whiten the data with this ridge first.", min=0, max=LARGEST)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What the precise learning curves of random-feature scores say: losses, side of the crossover, what would help."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mnemoscope.cli.options import LARGEST_SEED
+
 if TYPE_CHECKING:
     from mnemoscope.studies.findings import Findings
 
@@ -37,7 +39,9 @@ def run(
     only: Annotated[
         list[str] | None, typer.Option(help="Compute this experiment only; repeat for several. The others wait.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The seed from which the trials derive theirs.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="The seed from which the trials derive theirs.", min=0, max=LARGEST_SEED)
+    ] = 0,
 ) -> None:
     """Compute what is missing of a study, check its claims, write its report.
 

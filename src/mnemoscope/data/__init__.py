@@ -6,7 +6,7 @@ It may lie on disk as a memory map; whoever reads it does so in chunks of rows.
 
 from mnemoscope.data.arrays import as_array, row_chunks
 from mnemoscope.data.dataset import Dataset, as_dataset, from_model
-from mnemoscope.data.files import check_savable, load, load_digits, save_array
+from mnemoscope.data.files import check_savable, load, load_digits, save_array, source_paths
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
@@ -28,4 +28,5 @@ __all__ = [
     "load_labels",
     "row_chunks",
     "save_array",
+    "source_paths",
 ]

@@ -41,8 +41,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         array = self.array
-        if array.dtype.kind not in "biuf":
-            raise InputError(f"{self.name}: needs real numbers, got dtype {array.dtype}")
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise InputError(f"{self.name}: needs real numbers of at most 64 bits, got dtype {array.dtype}")
         if array.ndim < 2:
             raise InputError(f"{self.name}: needs shape (n_samples, *event), got {array.shape}")
         if array.size == 0:

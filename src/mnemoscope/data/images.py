@@ -1,6 +1,8 @@
 """Image folders, and how the axes of one item are laid out."""
 
+import logging
 import os
+import warnings
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -10,10 +12,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mnemoscope.data.arrays import Array
 from mnemoscope.errors import InputError
 from mnemoscope.progress import track
+from mnemoscope.reading import check_memory, reading
 
 ImageLayout: TypeAlias = Literal["HW", "CHW", "HWC"]
 
 _CHANNELS = (1, 3)
+
+# What Pillow finds odd is read or refused here; without a handler Python would print it besides.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
 _ORIENTATION = 0x0112
 """The EXIF tag of how a camera was held; 1 is upright."""
 
@@ -44,6 +51,7 @@ def load_image_folder(folder: Path, *, progress: bool = False) -> tuple[Array, t
     if not paths:
         raise InputError(f"{folder}: holds no images")
     first = _read_image(paths[0])[0]
+    check_memory(folder, len(paths) * first.nbytes)
     images = np.empty((len(paths), *first.shape), first.dtype)
     counts = np.zeros(2, dtype=int)
     for index, path in enumerate(track(paths, "reading images", enabled=progress)):
@@ -66,8 +74,15 @@ def _readable(path: Path) -> str:
 
 def _read_image(path: Path) -> tuple[Array, bool, bool]:
     """The pixels, whether they were turned, and whether something transparent was laid on white."""
-    try:
-        with Image.open(path) as image:
+    with reading(path, "an image"):
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # within reading, which takes it back
+        try:
+            opened = Image.open(path)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise InputError(f"{path}: is a picture of more than {Image.MAX_IMAGE_PIXELS} pixels") from None
+        except UnidentifiedImageError:
+            raise InputError(f"{path}: cannot be read as an image (not an image)") from None
+        with opened as image:
             turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
             upright = ImageOps.exif_transpose(image)
             see_through = upright.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in upright.info
@@ -82,9 +97,6 @@ def _read_image(path: Path) -> tuple[Array, bool, bool]:
             white = Image.new("RGBA", layers.size, "white")
             shown = Image.alpha_composite(white, layers).convert(grey)
             return np.asarray(shown), turned, bool((np.asarray(layers)[..., 3] < 255).any())
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise InputError(f"{path}: cannot be read as an image ({reason})") from None
 
 
 def _describe(image: Array) -> str:

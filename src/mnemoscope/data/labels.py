@@ -6,6 +6,7 @@ import numpy as np
 
 from mnemoscope.data.arrays import Array
 from mnemoscope.errors import InputError
+from mnemoscope.reading import reading
 
 
 def load_labels(path: str | Path) -> Array:
@@ -15,13 +16,11 @@ def load_labels(path: str | Path) -> Array:
         InputError: nothing there, or a file that is neither; the message names it.
     """
     file = Path(path)
-    try:
+    with reading(file, "labels"):
         if file.suffix == ".npy":
             labels = np.load(file, allow_pickle=False)
         else:
             labels = np.array(file.read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{file}: cannot be read as labels ({error})") from None
     if labels.ndim != 1:
         raise InputError(f"{file}: labels are one for each item, got shape {labels.shape}")
     return np.asarray(labels)

@@ -14,6 +14,7 @@ from mnemoscope.networks.mlp import MLP
 from mnemoscope.networks.residual import ResidualNetwork
 from mnemoscope.networks.two_layer import TwoLayer
 from mnemoscope.networks.unet import UNet
+from mnemoscope.reading import check_memory
 from mnemoscope.torch_state import usual_defaults
 
 _NETWORKS: dict[str, type[nn.Module]] = {
@@ -55,9 +56,28 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
     """Build a network in single precision on the CPU, whatever torch's defaults are, with weights drawn from ``seed``.
 
     The global generator is left as it was.
+
+    Raises:
+        InputError: its weights do not fit into the memory that is free.
     """
     with torch.random.fork_rng(devices=[]), usual_defaults():
+        _check_size(spec)
         # Layers draw their initial weights from torch's global generator: there is no other way to seed them.
         torch.manual_seed(seed)
-        arguments: dict[str, Any] = dict(spec.options)
-        return _NETWORKS[spec.name](spec.event_shape, **arguments)
+        return _make(spec)
+
+
+def _make(spec: NetworkSpec) -> nn.Module:
+    arguments: dict[str, Any] = dict(spec.options)
+    return _NETWORKS[spec.name](spec.event_shape, **arguments)
+
+
+def _check_size(spec: NetworkSpec) -> None:
+    """Refuse a network too large for memory, by building it without values first."""
+    named = " ".join([spec.name, *(f"{name}={value}" for name, value in spec.options.items())])
+    try:
+        with torch.device("meta"):
+            needed = sum(tensor.nbytes for tensor in _make(spec).state_dict().values())
+    except (RuntimeError, OverflowError, MemoryError):
+        raise InputError(f"network {named}: its weights are too many to count") from None
+    check_memory(f"network {named}", needed)

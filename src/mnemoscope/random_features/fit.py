@@ -62,6 +62,8 @@ class RandomFeatureSpec:
             raise InputError(f"noise_draws: a finite model needs a whole number >= 1, got {self.noise_draws}")
         if self.n_times < 2:
             raise InputError(f"n_times: must be at least 2, got {self.n_times}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed: must be from 0 to 2**63 - 1, got {self.seed}")
 
     def noise_draws_for(self, n_samples: int) -> int:
         """m: what was asked for, or what is chosen for that many samples."""

@@ -7,6 +7,7 @@ claims of an experiment wait until all its trials are finished; then each holds 
 import base64
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,7 +16,7 @@ from typing import Any
 
 from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
-from mnemoscope.output import output_folder, write_json, write_text
+from mnemoscope.output import output_subfolder, write_json, write_text
 from mnemoscope.pages import render
 from mnemoscope.studies.figures import save_plots
 from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Study
@@ -96,7 +97,7 @@ def run_study(
     planned = study.plan(preset, seed)
     by_kind = {experiment.kind(): trials for experiment, trials in planned.items()}
     now = [trial for kind in only or by_kind for trial in choose(kind, by_kind, "experiment")]
-    if (out / "sweep.json").exists():
+    if os.path.lexists(out / "sweep.json"):
         _check_study(study, out)
     attrs = {"study": study.name, "preset": preset, "seed": seed}
     done = sweep([*chain(*planned.values())], out, now=now, scheduler=scheduler, attrs=attrs, progress=progress)
@@ -155,7 +156,7 @@ def _write(study: Study, out: Path, planned: dict[type[Experiment], list[Experim
             failed = sum(failure.key in keys for failure in done.failures)
             waiting.append(Waiting(experiment.kind(), len(keys), finished, failed))
     findings = Findings(claims, waiting, done.failures)
-    paths, pictures = save_plots(plots, output_folder(out / "figures"))
+    paths, pictures = save_plots(plots, output_subfolder(out / "figures"))
     summary = {
         "study": study.name,
         "preset": attrs["preset"],

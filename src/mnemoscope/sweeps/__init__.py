@@ -17,7 +17,8 @@ call goes on where the files end.
 """
 
 from mnemoscope.sweeps.provenance import code_version
-from mnemoscope.sweeps.store import CorruptRecordError, Failure, Record, Store
+from mnemoscope.sweeps.store import Store
+from mnemoscope.sweeps.stored import CorruptRecordError, Failure, Record
 from mnemoscope.sweeps.sweep import Sweep, check_trials, read_sweep, sweep
 from mnemoscope.sweeps.trial import Result, Trial, grid
 

@@ -12,8 +12,6 @@ It holds nothing but specs and results, so that a sweep that was interrupted end
 was not; seconds and hosts stay in the trial files. No pickle is ever read.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -22,41 +20,24 @@ from typing import Any
 
 import numcodecs  # type: ignore[import-untyped]
 import xarray as xr
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from mnemoscope.errors import InputError, MnemoscopeError
-from mnemoscope.output import atomic_file, output_folder, write_json
-from mnemoscope.sweeps.files import lock, output_errors, remove_temporaries, replace_folder
+from mnemoscope.errors import InputError
+from mnemoscope.output import atomic_file, output_folder, output_subfolder, remove_temporaries
+from mnemoscope.reading import reading
+from mnemoscope.records import read_record, write_record
+from mnemoscope.sweeps.files import lock, output_errors, replace_folder
+from mnemoscope.sweeps.stored import (
+    CorruptRecordError,
+    Failure,
+    FailureRecord,
+    ListedTrial,
+    Record,
+    SweepRecord,
+    parse_trial,
+    serialize_trial,
+)
 from mnemoscope.sweeps.table import tabulate_kinds
-from mnemoscope.sweeps.trial import Array, Trial, Variables, canonical_json
-
-SCHEMA = 2
-"""Of sweep.json. Version 1 had no number and one kind of trial."""
-
-
-class CorruptRecordError(MnemoscopeError):
-    """A trial file whose content does not match its checksum."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """One finished trial as read back: its spec, its checked result, where it came from."""
-
-    spec: dict[str, Any]
-    variables: Variables
-    provenance: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One trial that kept failing: its key and spec, the error in one line, the traceback, where it came from."""
-
-    key: str
-    spec: dict[str, Any]
-    error: str
-    traceback: str
-    provenance: dict[str, Any]
+from mnemoscope.sweeps.trial import Trial, Variables
 
 
 @dataclass(frozen=True)
@@ -75,10 +56,12 @@ class Store:
         """Make the folders.
 
         Raises:
-            OutputError: they cannot be made or written to.
+            OutputError: they cannot be made or written to, or one within the store is a link.
         """
-        for folder in self._folders:
-            output_folder(folder)
+        root, *inner = self._folders
+        output_folder(root)
+        for folder in inner:
+            output_subfolder(folder)
 
     def lock(self) -> AbstractContextManager[None]:
         """The right to drive this sweep, for one process at a time.
@@ -103,41 +86,31 @@ class Store:
         Raises:
             OutputError: it cannot be written.
         """
-        arrays = {name: array for name, (_, array) in variables.items()}
-        about = {
-            "trial": type(trial).__name__,
-            "spec": trial.spec,
-            "dims": {name: list(dims) for name, (dims, _) in variables.items()},
-            "provenance": dict(provenance),
-        }
-        metadata = {"record": canonical_json(about).decode(), "sha256": _checksum(about, arrays)}
+        content = serialize_trial(trial, variables, provenance)
         with atomic_file(self._trial(trial.key), sync=False) as temporary:  # torn files fail their checksum
-            temporary.write_bytes(save(arrays, metadata=metadata))
+            temporary.write_bytes(content)
         self._failure(trial.key).unlink(missing_ok=True)
 
     def read(self, key: str) -> Record:
         """A finished trial, checked.
 
         Raises:
-            CorruptRecordError: the file is not what was written.
+            CorruptRecordError: the file is not what was written, or is another trial's.
+            InputError: it cannot be opened.
             FileNotFoundError: the trial is not finished.
         """
         if key in self._read:
             return self._read[key]
         path = self._trial(key)
-        content = path.read_bytes()
+        if not path.exists():
+            raise FileNotFoundError(path)
+        with reading(path):
+            content = path.read_bytes()
         try:
-            arrays = load(content)
-            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-            about = json.loads(header["record"])
-            whole = header["sha256"] == _checksum(about, arrays)
-            dims = about["dims"]
-            record = Record(about["spec"], {n: (tuple(dims[n]), arrays[n]) for n in dims}, about["provenance"])
-        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CorruptRecordError(f"{path}: is damaged: {error}") from None
-        if not whole:
-            raise CorruptRecordError(f"{path}: is damaged: its checksum does not match")
-        return self._read.setdefault(key, record)
+            with reading(path):
+                return self._read.setdefault(key, parse_trial(path, key, content))
+        except InputError as error:
+            raise CorruptRecordError(str(error)) from None
 
     def discard(self, key: str) -> None:
         """Forget a finished trial, so that it is computed again."""
@@ -159,13 +132,18 @@ class Store:
         Raises:
             OutputError: it cannot be written.
         """
-        about = {"spec": trial.spec, "error": error, "traceback": traceback, "provenance": dict(provenance)}
-        write_json(self._failure(trial.key), about)
+        record = FailureRecord(spec=trial.spec, error=error, traceback=traceback, provenance=dict(provenance))
+        write_record(self._failure(trial.key), record, trial.key)
 
     def failures(self, trials: Sequence[Trial]) -> list[Failure]:
-        """What is known of those among ``trials`` that failed."""
+        """What is known of those among ``trials`` that failed.
+
+        Raises:
+            InputError: the record of one is damaged; it is named.
+        """
         paths = {trial.key: self._failure(trial.key) for trial in trials if not self.has(trial.key)}
-        return [Failure(key, **json.loads(path.read_bytes())) for key, path in paths.items() if path.exists()]
+        found = {key: read_record(path, FailureRecord, key) for key, path in paths.items() if path.exists()}
+        return [Failure(key, one.spec, one.error, one.traceback, one.provenance) for key, one in found.items()]
 
     def write_manifest(self, trials: Sequence[Trial], attrs: Mapping[str, Any]) -> None:
         """Say what is being swept.
@@ -180,28 +158,16 @@ class Store:
             if found and found.isdisjoint(kinds):
                 text = f"holds trials of {', '.join(sorted(found))}, not of {', '.join(sorted(kinds))}"
                 raise InputError(f"{self.root}: {text}: choose another directory")
-        listed = {trial.key: {"trial": type(trial).__name__, "spec": trial.spec} for trial in trials}
-        write_json(self.root / "sweep.json", {"schema": SCHEMA, "attrs": dict(attrs), "trials": listed})
+        listed = {trial.key: ListedTrial(trial=type(trial).__name__, spec=trial.spec) for trial in trials}
+        write_record(self.root / "sweep.json", SweepRecord(attrs=dict(attrs), trials=listed))
 
     def manifest(self) -> dict[str, Any]:
         """What is being swept: "attrs", and "trials" with the kind and spec of each by its key.
 
         Raises:
-            InputError: this is not the directory of a sweep, or newer code wrote it.
+            InputError: this is not the directory of a sweep, it is damaged, or newer code wrote it.
         """
-        path = self.root / "sweep.json"
-        try:
-            about = json.loads(path.read_bytes())
-            schema = about.get("schema", 1)
-            if schema == 1:
-                listed = {key: {"trial": about["trial"], "spec": spec} for key, spec in about["specs"].items()}
-            elif schema == SCHEMA:
-                listed = {key: {"trial": one["trial"], "spec": one["spec"]} for key, one in about["trials"].items()}
-            else:
-                raise ValueError(f"schema {schema!r} is unknown, this version of mnemoscope reads 1 and {SCHEMA}")
-            return {"attrs": dict(about["attrs"]), "trials": listed}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: is not the record of a sweep: {error}") from None
+        return read_record(self.root / "sweep.json", SweepRecord).model_dump()
 
     def tree(self, trials: Sequence[Trial]) -> xr.DataTree:
         """The finished ones among ``trials`` with named dimensions, one node for each kind."""
@@ -244,11 +210,3 @@ class Store:
 
     def _failure(self, key: str) -> Path:
         return self.root / "failed" / f"{key}.json"
-
-
-def _checksum(about: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
-    digest = hashlib.sha256(canonical_json(about))
-    for name in sorted(arrays):
-        digest.update(f"\n{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
-        digest.update(arrays[name].tobytes())
-    return digest.hexdigest()

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.sweeps.attempt import Outcome, TrialBatch
 from mnemoscope.sweeps.execution import check_scheduler, execute
-from mnemoscope.sweeps.store import CorruptRecordError, Failure, Record, Store
+from mnemoscope.sweeps.store import Store
+from mnemoscope.sweeps.stored import CorruptRecordError, Failure, Record
 from mnemoscope.sweeps.trial import Trial, batches
 
 _REFRESH_SECONDS = 10.0

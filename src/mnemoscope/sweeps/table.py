@@ -16,7 +16,8 @@ import numpy as np
 import xarray as xr
 
 from mnemoscope.errors import InputError
-from mnemoscope.sweeps.trial import Array, Trial, Variables, canonical_json
+from mnemoscope.records import canonical_json
+from mnemoscope.sweeps.trial import Array, Trial, Variables
 
 
 def tabulate_kinds(trials: Sequence[Trial], results: Mapping[str, Variables]) -> xr.DataTree:

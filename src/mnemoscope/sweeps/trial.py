@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError, field_validator
 
 from mnemoscope.errors import InputError
+from mnemoscope.records import canonical_json
 
 Result: TypeAlias = Mapping[str, Any]
 """What a trial returns: a name → a real number, or → ``(dims, array)``, as ``xarray.Dataset`` takes them. An array
@@ -182,8 +183,3 @@ def check_result(trial: Trial, result: Result) -> Variables:
         if dims != (name,) or len(np.unique(array)) < len(array):
             raise InputError(f"{type(trial).__name__}: result {name}: a coordinate has one dimension, no value twice")
     return variables
-
-
-def canonical_json(value: Any) -> bytes:
-    """The one way to write a JSON value: sorted names, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

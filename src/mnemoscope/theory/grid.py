@@ -24,6 +24,9 @@ from mnemoscope.theory.fixed_point import Ensemble
 Values: TypeAlias = "float | ArrayLike | xr.DataArray"
 """A number, a one-dimensional array, or a DataArray: see the module's docstring."""
 
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Bounds of every argument: beyond, double precision runs out in the products of several."""
+
 
 class ModelSettings(TypedDict, total=False):
     """What every function of the learning curves takes, by keyword.
@@ -159,7 +162,11 @@ def as_number(name: str, values: Values) -> float:
 
 
 def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataArray:
-    """An argument as a labelled array in double precision: positive, and finite unless it is noise_draws."""
+    """An argument as a labelled array in double precision: positive, within bounds, or infinite if it is noise_draws.
+
+    Raises:
+        InputError: not real numbers, or one out of bounds; it is named.
+    """
     if not isinstance(values, xr.DataArray):
         array = np.asarray(values)
         if array.ndim > 1:
@@ -168,9 +175,16 @@ def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataA
     if values.dtype.kind not in "iuf" or values.size == 0:
         raise InputError(f"{name}: needs real numbers, got {values.dtype} of shape {values.shape}")
     values = values.astype(np.float64)
-    finite = np.ones(values.shape, bool) if name == "noise_draws" else np.isfinite(values.values)
-    in_range = values.values >= 0 if or_zero else values.values > 0
-    bad = values.values[~(in_range & finite)]
+    numbers = values.values
+    in_range = (numbers >= SMALLEST) & (numbers <= LARGEST)
+    if or_zero:
+        in_range |= numbers == 0
+    if name == "noise_draws":  # how small is make_grid's business
+        in_range |= (numbers == math.inf) | (numbers > 0)
+    bad = numbers[~in_range]
     if bad.size:
-        raise InputError(f"{name}: must be {'>= 0' if or_zero else 'positive'} and finite, got {bad[0]:g}")
+        low = ">= 0" if or_zero else "positive"
+        bounds = f"between {SMALLEST:g} and {LARGEST:g}"
+        beyond = f"{low} and finite" if not np.isfinite(bad[0]) or bad[0] <= 0 else bounds
+        raise InputError(f"{name}: must be {beyond}, got {bad[0]:g}")
     return values

@@ -146,8 +146,11 @@ def _sentence(losses: Losses, changes: dict[str, Losses]) -> str:
 
 
 def _effect(before: Losses, after: Losses) -> str:
-    change = after.score_error / before.score_error - 1
-    if abs(change) < 0.005:
+    # At tiny times the error may be lost in rounding.
+    change = after.score_error / before.score_error - 1 if before.score_error > 0 else math.nan
+    if math.isnan(change):
+        error = "change a score error that is too small to tell"
+    elif abs(change) < 0.005:
         error = "leave the score error as it is"
     else:
         error = f"{'raise' if change > 0 else 'lower'} the score error by {abs(change):.0%}"

@@ -1,7 +1,14 @@
 """Denoising score matching: draws, the fit loop, checkpoints that resume exactly, and the sharpness of a minimum."""
 
+from mnemoscope.training.description import RANDOM_FEATURES
 from mnemoscope.training.fit import FitResult, denoising_loss, fit
-from mnemoscope.training.run import RANDOM_FEATURES, TrainedRun, load_run, train_random_features, train_run
+from mnemoscope.training.run import (
+    TrainedRun,
+    load_run,
+    run_paths,
+    train_random_features,
+    train_run,
+)
 from mnemoscope.training.sharpness import hessian_product, sharpness, stability_ratio
 from mnemoscope.training.spec import TrainingSpec
 
@@ -14,6 +21,7 @@ __all__ = [
     "fit",
     "hessian_product",
     "load_run",
+    "run_paths",
     "sharpness",
     "stability_ratio",
     "train_random_features",

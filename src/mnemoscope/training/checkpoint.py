@@ -5,22 +5,41 @@ A checkpoint is a folder ``step-00001000`` that appears whole or not at all:
     network.safetensors    the weights being trained
     average.safetensors    their exponential moving average: what samples are drawn from
     optimizer.safetensors  the optimizer's tensors, the generator's state, the loss of every step so far
-    state.json             the step and the optimizer's settings
+    state.json             the step, the optimizer's settings, and the checksums of the other files
+
+One that is damaged, or that stands where another should, is found by its checksums; the newest whole one takes its
+place.
 """
 
-import json
+import re
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from safetensors import SafetensorError
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from mnemoscope.errors import InputError
-from mnemoscope.output import atomic_folder
+from mnemoscope.output import atomic_folder, temporary_path
+from mnemoscope.reading import reading
+from mnemoscope.records import JsonRecord, file_checksum, read_record, write_record
+
+_NETWORK, _AVERAGE, _OPTIMIZER = "network.safetensors", "average.safetensors", "optimizer.safetensors"
+
+
+class _StateRecord(JsonRecord):
+    """state.json of the checkpoint KEY. Version 1 had no checksums."""
+
+    what: ClassVar[str] = "the checkpoint"
+
+    step: int
+    param_groups: list[dict[str, Any]]
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass
@@ -52,19 +71,62 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         if isinstance(value, Tensor)
     }
     with atomic_folder(target) as temporary:
-        save_weights(state.network, temporary / "network.safetensors")
-        save_weights(state.average.module, temporary / "average.safetensors")
+        save_weights(state.network, temporary / _NETWORK)
+        save_weights(state.average.module, temporary / _AVERAGE)
         losses = torch.tensor(state.losses, dtype=torch.float64, device="cpu")
         extra = {"generator": state.generator.get_state(), "losses": losses}
-        save_file({**_contiguous(tensors), **extra}, temporary / "optimizer.safetensors")
-        settings = json.dumps({"step": state.step, "param_groups": optimizer["param_groups"]}, indent=2)
-        (temporary / "state.json").write_text(settings, encoding="utf-8")
+        save_file({**_contiguous(tensors), **extra}, temporary / _OPTIMIZER)
+        files = {name: file_checksum(temporary / name) for name in (_NETWORK, _AVERAGE, _OPTIMIZER)}
+        record = _StateRecord(step=state.step, param_groups=optimizer["param_groups"], files=files)
+        write_record(temporary / "state.json", record, target.name)
     return target
 
 
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of the most steps in ``folder``, or None."""
-    return max(folder.glob("step-*"), default=None)
+def checkpoints_of(folder: Path) -> list[Path]:
+    """The checkpoints in ``folder``, the one of the most steps first."""
+    found = [path for path in folder.glob("step-*") if re.fullmatch(r"step-[0-9]{8,}", path.name)]
+    return sorted(found, key=step_of, reverse=True)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step that a checkpoint is of."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def newest_whole(checkpoints: list[Path], load: Callable[[Path], None]) -> Path:
+    """Load the first of ``checkpoints`` that can be, and warn of those before it that are damaged.
+
+    Raises:
+        InputError: none can be; what is wrong with the first is said.
+    """
+    first: InputError | None = None
+    for checkpoint in checkpoints:
+        try:
+            load(checkpoint)
+        except InputError as error:
+            first = first or error
+        else:
+            if first is not None:
+                warnings.warn(f"{first}; step {step_of(checkpoint)} is used in its place", stacklevel=3)
+            return checkpoint
+    assert first is not None, "an empty list has no newest"
+    raise first
+
+
+def resume(folder: Path, state: TrainingState) -> None:
+    """Bring ``state`` to where the newest whole checkpoint in ``folder`` left off, if there is any.
+
+    Damaged ones of later steps are moved out of the way, so that those steps can be saved again.
+
+    Raises:
+        InputError: there are checkpoints, but none of them is whole and of this network.
+    """
+    checkpoints = checkpoints_of(folder)
+    if not checkpoints:
+        return
+    used = newest_whole(checkpoints, lambda checkpoint: load_checkpoint(checkpoint, state))
+    for damaged in checkpoints[: checkpoints.index(used)]:
+        damaged.rename(temporary_path(damaged).with_suffix(f".damaged-{damaged.name}"))
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -78,43 +140,70 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises:
         InputError: the file is missing, damaged or of another network.
     """
+    tensors = _read(path)
     try:
-        network.load_state_dict(_read(path))
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         raise InputError(f"{path}: does not fit this network ({str(error).splitlines()[0]})") from None
 
 
 def load_average(checkpoint: Path, network: nn.Module) -> None:
-    """Load the averaged weights of a checkpoint into ``network``."""
-    load_weights(network, checkpoint / "average.safetensors")
+    """Load the averaged weights of a checkpoint into ``network``.
+
+    Raises:
+        InputError: a file is missing, damaged, of another checkpoint or of another network; it is named.
+    """
+    _read_state(checkpoint, _AVERAGE)
+    load_weights(network, checkpoint / _AVERAGE)
 
 
 def load_checkpoint(checkpoint: Path, state: TrainingState) -> None:
     """Bring ``state``, freshly built from the same specification, to where the checkpoint left off.
 
     Raises:
-        InputError: a file is missing, damaged or of another network; it is named.
+        InputError: a file is missing, damaged, of another checkpoint or of another network; it is named.
     """
-    load_weights(state.network, checkpoint / "network.safetensors")
-    load_weights(state.average.module, checkpoint / "average.safetensors")
-    tensors = _read(checkpoint / "optimizer.safetensors")
-    generator, losses = tensors.pop("generator"), tensors.pop("losses")
-    entries: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        entries.setdefault(int(index), {})[name] = value
-    settings = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-    state.optimizer.load_state_dict({"state": entries, "param_groups": settings["param_groups"]})
-    state.generator.set_state(generator)
-    state.losses[:] = losses.tolist()
+    record = _read_state(checkpoint, _NETWORK, _AVERAGE, _OPTIMIZER)
+    load_weights(state.network, checkpoint / _NETWORK)
+    load_weights(state.average.module, checkpoint / _AVERAGE)
+    tensors = _read(checkpoint / _OPTIMIZER)
+    with reading(checkpoint / _OPTIMIZER):
+        generator, losses = tensors.pop("generator"), tensors.pop("losses")
+        entries: dict[int, dict[str, Any]] = {}
+        for key, value in tensors.items():
+            index, _, name = key.partition(".")
+            entries.setdefault(int(index), {})[name] = value
+        state.optimizer.load_state_dict({"state": entries, "param_groups": record.param_groups})
+        state.generator.set_state(generator)
+        state.losses[:] = losses.tolist()
     state.average.n_averaged.fill_(state.step)
 
 
+def check_files(folder: Path, checksums: dict[str, str], *names: str) -> None:
+    """Compare files with their checksums; where there are none, older code wrote them.
+
+    Raises:
+        InputError: a file is missing or was changed; it is named.
+    """
+    for name in names if checksums else ():
+        with reading(folder / name):
+            if file_checksum(folder / name) != checksums.get(name):
+                raise InputError(f"{folder / name}: is damaged: its checksum does not match")
+
+
+def _read_state(checkpoint: Path, *files: str) -> _StateRecord:
+    """The record of a checkpoint, after those of its files that are named were found whole."""
+    path = checkpoint / "state.json"
+    record = read_record(path, _StateRecord, checkpoint.name)
+    if record.step != step_of(checkpoint):
+        raise InputError(f"{path}: is of step {record.step}")
+    check_files(checkpoint, record.files, *files)
+    return record
+
+
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
+    with reading(path):
         return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: is missing or damaged ({error})") from None
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ from mnemoscope.networks.score import predict_noise
 from mnemoscope.processes import Process, Time
 from mnemoscope.progress import progress_bar
 from mnemoscope.torch_state import training_mode, usual_defaults
-from mnemoscope.training.checkpoint import TrainingState, latest_checkpoint, load_checkpoint, save_checkpoint
+from mnemoscope.training.checkpoint import TrainingState, resume, save_checkpoint
 from mnemoscope.training.draws import Draws
 from mnemoscope.training.spec import TrainingSpec
 
@@ -78,7 +78,7 @@ def fit(
         process: the forward process.
         spec: the training run.
         checkpoints: folder for checkpoints; if it holds some, training goes on from the latest, and ends with the
-            weights of an uninterrupted run (bit for bit on CPU).
+            weights of an uninterrupted run (bit for bit on CPU). A damaged one is passed over, with a warning.
         checkpoint_every: steps between checkpoints; only one at the end if left out.
         watch: called every ``watch_every`` steps and at the end.
         watch_every: steps between calls of ``watch``.
@@ -98,8 +98,8 @@ def fit(
     draws = Draws(data.cpu(), process, spec, generator)
     with usual_defaults():
         state = _start(network.to(accelerator.device), spec, generator)
-    if checkpoints is not None and (latest := latest_checkpoint(checkpoints)) is not None:
-        load_checkpoint(latest, state)
+    if checkpoints is not None:
+        resume(checkpoints, state)
     trained, optimizer = accelerator.prepare(state.network, state.optimizer)
     score = NetworkScore(state.average.module.eval(), process, tuple(data.shape[1:]))
 

@@ -52,6 +52,7 @@ class TrainingSpec:
         finite = 0 < self.learning_rate < math.inf
         _require(finite, "learning_rate", "positive and finite", self.learning_rate)
         _require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)", self.ema_decay)
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2**63 - 1", self.seed)
         check_name(self.weighting, WEIGHTINGS, "weighting")
         if isinstance(self.times, str):
             check_name(self.times, TIMES, "times")

@@ -145,7 +145,7 @@ def test_studies_are_mounted(run: Run) -> None:
 
 
 BAD = {
-    "theory": (["predict", "--psi-n", "-1", "--psi-p", "2", "--time", "0.1", "--ridge", "1e-3"], "psi_n"),
+    "theory": (["predict", "--psi-n", "-1", "--psi-p", "2", "--time", "0.1", "--ridge", "1e-3"], "--psi-n"),
     "study": (["study", "run", "alchemy"], "alchemy"),
     "missing": (["audit", "nowhere.npy", "{train}"], "nowhere.npy"),
     "empty": (["audit", "{empty}", "{train}"], "empty.npy"),
@@ -177,7 +177,7 @@ BAD = {
         ["sample", "empirical:digits", "--n", "4", "--out", "s.npy", "--regularizer", "tikhonov:-1"],
         "c must be a finite number >= 0",
     ),
-    "count": (["sample", "empirical:digits", "--n", "0", "--out", "s.npy"], "n and batch_size"),
+    "count": (["sample", "empirical:digits", "--n", "0", "--out", "s.npy"], "--n"),
     "suffix": (["sample", "empirical:digits", "--n", "4", "--out", "s.gif", "--n-steps", "2"], ".gif"),
     "no run": (["sample", "{folder}", "--n", "4", "--out", "s.npy"], "holds no training run"),
     "no folder": (
@@ -226,7 +226,12 @@ def test_help_lists_the_commands() -> None:
         assert name in shown
 
 
-def test_defects_keep_their_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defects_are_one_line_and_exit_code_seventy(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("mnemoscope.data.load", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        run("audit", "digits", "digits")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, out, err = run("audit", "digits", "digits")
+    assert (code, out, err.count("\n")) == (70, "", 1)
+    (details,) = tmp_path.glob("mnemoscope-*.txt")
+    assert err == f"mnemoscope: internal error, ZeroDivisionError: its details are in {details} (please report it)\n"
+    assert "division by zero" in details.read_text(encoding="utf-8")
+    assert details.stat().st_mode & 0o077 == 0, "tracebacks may hold what others should not read"

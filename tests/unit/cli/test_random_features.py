@@ -63,7 +63,7 @@ def test_train_sample_audit(run: Run, tmp_path: Path) -> None:
         (["--network", "random-features", "--noise-draws", "inf"], "noise_draws: a finite model needs"),
         (["--network", "random-features", "--ridge", "0"], "ridge: must be positive, got 0"),
         (["--network", "random-features", "--activation", "swish"], "activation: unknown name 'swish'"),
-        (["--network", "random-features", "--width", "0"], "n_features: must be at least 1, got 0"),
+        (["--network", "random-features", "--width", "0"], "--width"),
         (["--network", "mlp", "--ridge", "0.1"], "--ridge: has no meaning for --network mlp"),
         (["--activation", "tanh"], "--activation: has no meaning for --network unet"),
         (["--network", "gan"], "two-layer, random-features"),

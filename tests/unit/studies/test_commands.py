@@ -189,7 +189,7 @@ def test_preset_and_seed_choose_the_trials(call: Call, tmp_path: Path) -> None:
         (["run", "tyo"], f"study: unknown name 'tyo', choose one of {', '.join(STUDIES)}, toy"),
         (["run", "toy", "--out", "OUT", "--scheduler", "local:none"], "local:none"),
         (["run", "toy", "--out", "OUT/file/below"], "cannot write there"),
-        (["report", "OUT"], "sweep.json: is not the record of a sweep"),
+        (["report", "OUT"], "sweep.json: cannot be read as the record of a sweep (no such file or directory)"),
         (["run", "toy", "--preset", "huge"], "preset"),
         (["run", "toy", "--out", "OUT", "--only", "means"], "experiment: unknown name 'means', choose one of mean,"),
     ],

@@ -12,7 +12,7 @@ from mnemoscope.networks import MLP, NetworkSpec, build_network
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, VariancePreserving
 from mnemoscope.scores import EmpiricalScore
 from mnemoscope.training import TrainingSpec, denoising_loss, fit, load_run, train_run
-from mnemoscope.training.checkpoint import latest_checkpoint, save_checkpoint
+from mnemoscope.training.checkpoint import checkpoints_of, save_checkpoint
 from mnemoscope.training.draws import Draws
 
 PROCESS = OrnsteinUhlenbeck()
@@ -57,10 +57,10 @@ def test_checkpoints_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mnemoscope.training.checkpoint.json.dumps", full_disk)
+    monkeypatch.setattr("mnemoscope.training.checkpoint.write_record", full_disk)
     with pytest.raises(OutputError, match=r"step-00000004.*No space left"):
         fit(MLP((8, 8), width=8), digits_like(), PROCESS, TrainingSpec(steps=4, batch_size=4), checkpoints=tmp_path)
-    assert latest_checkpoint(tmp_path).name == "step-00000003"
+    assert checkpoints_of(tmp_path)[0].name == "step-00000003"
     assert not list(tmp_path.glob(".*"))
 
 
@@ -69,7 +69,7 @@ def test_damaged_checkpoints_are_named(tmp_path: Path, file: str) -> None:
     fit(MLP((8, 8), width=8), digits_like(), PROCESS, TrainingSpec(steps=1, batch_size=4), checkpoints=tmp_path)
     broken = tmp_path / "step-00000001" / f"{file}.safetensors"
     broken.write_bytes(broken.read_bytes()[:100])
-    with pytest.raises(InputError, match=f"{file}.safetensors: is missing or damaged"):
+    with pytest.raises(InputError, match=f"{file}.safetensors: is damaged"):
         fit(MLP((8, 8), width=8), digits_like(), PROCESS, TrainingSpec(steps=2, batch_size=4), checkpoints=tmp_path)
 
 
@@ -257,7 +257,7 @@ def test_unusable_runs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no training run"):
         load_run(tmp_path)
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(InputError, match=r"run\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"run\.json: cannot be read as the record of a training run"):
         load_run(tmp_path)
     data = Dataset(np.random.default_rng(0).normal(size=(12, 4)), "mine")
     run = tmp_path / "run"

@@ -2,60 +2,24 @@
 
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mnemoscope.errors import OutputError
+from mnemoscope.output.folders import check_absent, new_output_folder
+from mnemoscope.output.lines import cannot
+
+_PREFIX, _SUFFIX = ".mnemoscope-", ".tmp"
 
 
-def output_folder(folder: str | Path) -> Path:
-    """Make a folder for results, or find out now, before any work, that it cannot be written to.
-
-    Raises:
-        OutputError: it cannot be made or written to; the message names it.
-    """
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write there ({error.strerror})") from None
-    check_writable(path)
-    return path
-
-
-def check_writable(folder: Path) -> None:
-    """Find out whether files can be written to a folder that should be there.
-
-    Raises:
-        OutputError: it is missing, read-only or full; the message names it.
-    """
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot write there ({error.strerror})") from None
-
-
-@contextmanager
-def new_output_folder(folder: str | Path) -> Iterator[Path]:
-    """``output_folder`` for the length of a block: a folder made for it goes again if the block fails and it is empty.
-
-    Raises:
-        OutputError: as ``output_folder``.
-    """
-    made = not Path(folder).exists()
-    path = output_folder(folder)
-    try:
-        yield path
-    except BaseException:
-        if made:
-            with suppress(OSError):
-                path.rmdir()
-        raise
+def temporary_path(target: Path) -> Path:
+    """A name beside ``target`` that nobody can foretell and ``remove_temporaries`` knows."""
+    return target.parent / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
 
 
 @contextmanager
@@ -69,15 +33,17 @@ def atomic_file(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
         OutputError: the folder is missing or cannot be written to, or the disk is full; the message names the file.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(target)
+    with _writing(target):
+        # Made here, exclusively and through no link, with the permissions that any new file has.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
     try:
-        yield temporary
-        if sync:
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
+        with _writing(target):
+            yield temporary
+            if sync:
+                with temporary.open("rb") as written:
+                    os.fsync(written.fileno())
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -90,16 +56,16 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         OutputError: it exists, or it cannot be written; the message names it.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    temporary = temporary_path(target)
+    with _writing(target):
         temporary.mkdir()
-        yield temporary
-        for written in temporary.iterdir():
-            with written.open("rb") as file:
-                os.fsync(file.fileno())
-        temporary.rename(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
+    try:
+        with _writing(target):
+            yield temporary
+            for written in temporary.iterdir():
+                with written.open("rb") as file:
+                    os.fsync(file.fileno())
+            temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -127,17 +93,6 @@ def atomic_files(folder: str | Path, names: Sequence[str], *, force: bool = Fals
                 raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
 
 
-def check_absent(folder: Path, names: Sequence[str], *, force: bool = False) -> None:
-    """Find out before any work that results would be written over.
-
-    Raises:
-        OutputError: one of these files is in the folder, and ``force`` is not given.
-    """
-    there = [name for name in names if (folder / name).exists()]
-    if there and not force:
-        raise OutputError(f"{folder / there[0]}: exists; --force (force=True) writes over it")
-
-
 def _move_all(source: Path, target: Path, names: Sequence[str]) -> None:
     """What is moved is moved back if a later one cannot be, and what it replaced as well."""
     undo: list[tuple[Path, Path]] = []
@@ -154,6 +109,15 @@ def _move_all(source: Path, target: Path, names: Sequence[str]) -> None:
         raise
 
 
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary files and folders that killed writers left behind in ``folder``."""
+    for leftover in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically, in UTF-8."""
     with atomic_file(path) as temporary:
@@ -163,3 +127,11 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON atomically; NaN and infinities, which JSON lacks, are refused."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise cannot("be written", path, error) from None

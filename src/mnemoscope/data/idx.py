@@ -1,0 +1,82 @@
+"""The IDX format of MNIST and its kin, plain (memory-mapped) or gzipped: a big-endian header, then the values."""
+
+import gzip
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnemoscope.data.arrays import Array
+from mnemoscope.errors import InputError
+from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored, reading
+
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_MOST_AXES = 32
+"""What every version of NumPy can hold; the header has room for 255."""
+_BLOCK = 2**22
+
+
+def is_idx_name(name: str) -> bool:
+    """Whether a file of this name (without .gz) is in the IDX format, as MNIST and its kin name theirs."""
+    return name.endswith((".idx", "-ubyte")) or "-idx" in name
+
+
+def load_idx(path: Path) -> Array:
+    """An IDX file, plain (memory-mapped) or gzipped.
+
+    Raises:
+        InputError: not an IDX file, one whose length is not what its header says, or one that does not fit into memory.
+    """
+    with reading(path):
+        return _load_gzipped(path) if path.suffix == ".gz" else _load_plain(path)
+
+
+def _load_plain(path: Path) -> Array:
+    with path.open("rb") as file:
+        shape, dtype, offset = _read_header(path, file)
+    expected = math.prod(shape) * dtype.itemsize
+    found = path.stat().st_size - offset
+    if found != expected:
+        raise _wrong_length(path, found, expected)
+    if expected == 0:
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype, mode="r", offset=offset, shape=shape)
+
+
+def _load_gzipped(path: Path) -> Array:
+    with gzip.open(path) as file:
+        shape, dtype, _ = _read_header(path, file)
+        expected = math.prod(shape) * dtype.itemsize
+        check_stored(path, expected, path.stat().st_size, DEFLATE_RATIO)
+        check_memory(path, expected)
+        values = np.empty(expected, np.uint8)
+        found = 0
+        while block := file.read(_BLOCK):  # on past what is expected, for no longer than a block
+            kept = min(len(block), expected - found)
+            values[found : found + kept] = np.frombuffer(block, np.uint8, kept)
+            found += len(block)
+            if found > expected:
+                break
+    if found != expected:
+        raise _wrong_length(path, found, expected)
+    return values.view(dtype).reshape(shape)
+
+
+def _wrong_length(path: Path, found: int, expected: int) -> InputError:
+    more = "or more " if found > expected else ""
+    return InputError(f"{path}: is truncated or damaged: {found} {more}bytes of values, its header says {expected}")
+
+
+def _read_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
+        raise InputError(f"{path}: is not an IDX file (it begins with {magic.hex() or 'nothing'})")
+    n_axes = magic[3]
+    if n_axes > _MOST_AXES:
+        raise InputError(f"{path}: is damaged: its header claims {n_axes} axes")
+    sizes = file.read(4 * n_axes)
+    if len(sizes) < 4 * n_axes:
+        raise InputError(f"{path}: is truncated within its header")
+    return struct.unpack(f">{n_axes}I", sizes), np.dtype(_TYPES[magic[2]]), 4 + 4 * n_axes

@@ -1,0 +1,93 @@
+"""NumPy's array files, alone (``.npy``) or in a zip archive (``.npz``): headers are checked before anything is read.
+
+A header that claims more than there is, or less, is refused: what is left over after an array is another array, or
+damage. Nothing here ever loads a pickle.
+"""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from mnemoscope.data.arrays import Array
+from mnemoscope.errors import InputError
+from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored
+
+_PICKLED = "holds pickled Python objects, which are never loaded; save a plain numeric array instead"
+_READ_HEADER = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+_UNPACKED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
+
+
+class _Header(NamedTuple):
+    n_bytes: int
+    offset: int
+
+
+def load_npy(path: Path) -> Array:
+    """An array file as a read-only memory map.
+
+    Raises:
+        InputError: pickled objects, or a file that is not as long as its header says.
+    """
+    with path.open("rb") as file:
+        header = _read_header(path, file)
+    _check_length(path, header, path.stat().st_size)
+    return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    """An array of an archive, in memory; ``path`` is what errors name.
+
+    Raises:
+        InputError: pickled objects, a member whose length is not what its headers say, or more than fits into memory.
+    """
+    ratio = _UNPACKED.get(info.compress_type)
+    if ratio is not None:
+        check_stored(path, info.file_size, info.compress_size, ratio)
+    with archive.open(info) as member:
+        header = _read_header(path, member)
+    _check_length(path, header, info.file_size)
+    check_memory(path, header.n_bytes)
+    with archive.open(info) as member:
+        values: Array = npy_format.read_array(member, allow_pickle=False)
+        member.read(1)  # the end, where the archive's own checksum is compared
+        return values
+
+
+def _read_header(path: Path, file: Any) -> _Header:
+    start = file.read(len(npy_format.MAGIC_PREFIX) + 2)
+    prefix, version = start[:-2], tuple(start[-2:])
+    if prefix != npy_format.MAGIC_PREFIX:
+        what = _PICKLED if start[:1] == b"\x80" else f"is not a NumPy array (it begins with {start.hex() or 'nothing'})"
+        raise InputError(f"{path}: {what}")
+    if version not in _READ_HEADER:
+        raise InputError(f"{path}: has version {version[0]}.{version[1]} of NumPy's format, which holds no plain array")
+    counted = _Counted(file)
+    shape, _, dtype = _READ_HEADER[version](counted)
+    if dtype.hasobject:
+        raise InputError(f"{path}: {_PICKLED}")
+    if any(size < 0 for size in shape):
+        raise InputError(f"{path}: is damaged: its header claims the shape {shape}")
+    return _Header(math.prod(shape) * dtype.itemsize, len(start) + counted.n_read)
+
+
+class _Counted:
+    """A file that counts what was read of it: a member of an archive cannot tell cheaply."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.n_read = file, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        content: bytes = self.file.read(size)
+        self.n_read += len(content)
+        return content
+
+
+def _check_length(path: Path, header: _Header, size: int) -> None:
+    check_stored(path, header.n_bytes, size - header.offset)
+    if size - header.offset > header.n_bytes:
+        more = size - header.offset - header.n_bytes
+        raise InputError(f"{path}: holds {more} bytes more than the array of its header: more arrays, or damage")

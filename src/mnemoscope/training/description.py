@@ -1,0 +1,119 @@
+"""What ``run.json`` says: what a run was asked for, and on which data; one goes on only with the same."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
+
+from mnemoscope._version import __version__
+from mnemoscope.data import Dataset
+from mnemoscope.errors import InputError
+from mnemoscope.networks import NetworkSpec
+from mnemoscope.processes import Process
+from mnemoscope.random_features import RandomFeatureSpec, standardization
+from mnemoscope.reading import reading
+from mnemoscope.records import JsonRecord, read_record
+from mnemoscope.training.spec import TrainingSpec
+
+RANDOM_FEATURES = "random-features"
+"""What a run of random features is called where others name their network."""
+
+
+class _Network(BaseModel):
+    model_config = JsonRecord.model_config
+
+    name: str
+    event_shape: list[PositiveInt]
+    options: dict[str, int | str]
+
+
+class _Data(BaseModel):
+    model_config = JsonRecord.model_config
+
+    name: str
+    fingerprint: str
+    n_samples: PositiveInt
+    value_range: list[float] = Field(min_length=2, max_length=2)
+    scale: PositiveFloat | None = None
+
+
+class RunRecord(JsonRecord):
+    """run.json, and the checksums of the files that are written before it. Version 1 had none."""
+
+    what: ClassVar[str] = "a training run"
+
+    version: str
+    process: dict[str, Any]
+    network: _Network
+    training: dict[str, Any]
+    data: _Data
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """All but the checksums."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"files"})
+
+
+def describe(data: Dataset, process: Process, network: NetworkSpec, spec: TrainingSpec) -> dict[str, Any]:
+    """The description of a run of a network that is trained step by step."""
+    return {
+        "version": __version__,
+        "process": process.spec(),
+        "network": {**asdict(network), "event_shape": list(network.event_shape)},
+        "training": spec.to_json(),
+        "data": _describe_data(data),
+    }
+
+
+def describe_random_features(data: Dataset, process: Process, spec: RandomFeatureSpec) -> dict[str, Any]:
+    """The description of a run of random features."""
+    training = {**asdict(spec), "noise_draws": spec.noise_draws_for(data.n_samples)}
+    options = {name: training.pop(name) for name in ("n_features", "activation")}
+    return {
+        "version": __version__,
+        "process": process.spec(),
+        "network": {"name": RANDOM_FEATURES, "event_shape": list(data.event_shape), "options": options},
+        "training": training,
+        "data": {**_describe_data(data), "scale": standardization(data.to_model())[1]},
+    }
+
+
+def _describe_data(data: Dataset) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "n_samples": data.n_samples,
+        "value_range": list(data.value_range),
+    }
+
+
+def check_free(path: Path, asked: dict[str, Any], resume: bool) -> bool:
+    """Whether there is a run in ``path`` to go on with.
+
+    Raises:
+        InputError: there is one, and ``resume`` was not asked for, or it differs (the field is named).
+    """
+    described = path / "run.json"
+    if not os.path.lexists(described):
+        return False
+    if not resume:
+        raise InputError(f"{path}: holds a training run already; resume it or choose another folder")
+    _check_same(described, asked)
+    return True
+
+
+def _check_same(described: Path, asked: dict[str, Any]) -> None:
+    before = read_record(described, RunRecord).description
+    with reading(described):
+        for part in ("process", "network", "training"):
+            for name, value in asked[part].items():
+                longer = (part, name) == ("training", "steps") and value >= before[part][name]
+                if before[part].get(name) != value and not longer:
+                    raise InputError(
+                        f"{described}: was {part} {name}={before[part].get(name)!r}, cannot resume with {value!r}"
+                    )
+    if before["data"]["fingerprint"] != asked["data"]["fingerprint"]:
+        raise InputError(f"{described}: was trained on other data than {asked['data']['name']}, cannot resume")
