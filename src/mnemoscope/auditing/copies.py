@@ -79,7 +79,9 @@ def calibrated(
     scores: Float[np.ndarray, " samples"],
     null: Float[np.ndarray, " null"],
     rng: np.random.Generator,
-    effective: float | None = None,
+    *,
+    samples_worth: float | None = None,
+    null_worth: float | None = None,
 ) -> Copies:
     """Calibrate a copy score by the scores of honest items.
 
@@ -89,16 +91,18 @@ def calibrated(
         scores: of the samples, smaller for what is more like a copy.
         null: of the honest items.
         rng: for the simulation of c.
-        effective: how many independent items the honest ones are worth, if fewer than they are.
+        samples_worth: how many independent items the samples are worth, if fewer than they are.
+        null_worth: the same for the honest items.
     """
     p_values = conformal_p_values(scores, null)
     listed = false_discovery_control(p_values, method="bh") <= FALSE_DISCOVERY_RATE
-    n, m = len(scores), len(null) if effective is None else min(effective, len(null))
+    n = len(scores) if samples_worth is None else max(1, round(min(samples_worth, len(scores))))
+    m = len(null) if null_worth is None else min(null_worth, len(null))
     ranks = _ranks(len(null))
     t = ranks / (len(null) + 1)
     sd, law, c = _simulated(t, n, m, rng)
     # A p-value is at most k/(m + 1) if the score is below the k-th of the null.
-    share = np.searchsorted(np.sort(scores), np.sort(null)[ranks - 1], side="left") / n
+    share = np.searchsorted(np.sort(scores), np.sort(null)[ranks - 1], side="left") / len(scores)
     return Copies(
         score,
         null_source,

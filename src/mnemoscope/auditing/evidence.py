@@ -11,6 +11,7 @@ from mnemoscope.auditing.identical import Identical
 from mnemoscope.auditing.intervals import Rate
 from mnemoscope.auditing.measures import DistanceRatio, Measure, MeasureResult, Search
 from mnemoscope.auditing.null import Null
+from mnemoscope.neighbours import nearest_neighbours
 
 FAMILY_WISE = 0.05
 """Probability, at most, that honest samples fail any of an audit's tests."""
@@ -61,11 +62,36 @@ def gather(
     results = tuple(_result(measure, search, null) for measure in measures)
     standard = next((result for result in results if result.name == DistanceRatio.name), None)
     main = standard or _result(DistanceRatio(), search, null)
+    worth = independent_samples(search)
     copies, *further = (
-        calibrated(result.name, null.source, result.scores, result.null_scores, rng, result.effective)
+        calibrated(
+            result.name,
+            null.source,
+            result.scores,
+            result.null_scores,
+            rng,
+            samples_worth=worth,
+            null_worth=result.effective,
+        )
         for result in (main, *(result for result in results if result.calibrates and result is not main))
     )
     return Evidence(null, results, copies, tuple(further), identical, main.null_scores)
+
+
+def independent_samples(search: Search) -> float:
+    """How many independent samples these are worth: n²/Σ k², for clumps of k that are one sample again and again.
+
+    A clump are those samples with the same two nearest training items that lie nearer to another sample than a third of
+    the distance between neighbours. One sample a thousand times has one copy score a thousand times: it is one sample.
+    """
+    n = len(search.items)
+    if n < 2:
+        return float(n)
+    apart = nearest_neighbours(search.items, search.items, 1, exclude=np.arange(n)).distances[:, 0]
+    alone = apart >= search.index.spacing / 3
+    cells = np.stack([search.nearest.indices, search.nearest.seconds, np.where(alone, np.arange(n), -1)], axis=1)
+    sizes = np.unique(cells, axis=0, return_counts=True)[1]
+    return float(n**2 / np.sum(sizes**2))
 
 
 def _result(measure: Measure, search: Search, null: Null) -> MeasureResult:

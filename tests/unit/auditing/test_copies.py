@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from mnemoscope.auditing import audit
 from mnemoscope.auditing.copies import _honest_suprema, _ranks, calibrated, conformal_p_values
 
 SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=30)
@@ -69,7 +70,7 @@ def test_dependent_honest_items_are_worth_fewer() -> None:
     rng = np.random.default_rng(2)
     scores, null = rng.uniform(size=300), rng.uniform(size=300)
     scores[:20] = -1
-    alone, fewer = (calibrated("s", "n", scores, null, np.random.default_rng(0), m) for m in (None, 60.0))
+    alone, fewer = (calibrated("s", "n", scores, null, np.random.default_rng(0), null_worth=m) for m in (None, 60.0))
     assert fewer.share_lower < alone.share_lower
     assert fewer.p >= alone.p
     np.testing.assert_array_equal(fewer.p_values, alone.p_values)
@@ -93,3 +94,16 @@ def test_the_detectable_share_is_detected(n: int, m: int) -> None:
 def test_too_few_honest_items_detect_nothing() -> None:
     rng = np.random.default_rng(0)
     assert calibrated("s", "n", rng.uniform(size=2), rng.uniform(size=1), rng).detectable >= 1
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_one_honest_sample_again_and_again_is_one_sample(noise: float) -> None:
+    """Its score is any honest score: at the median of the null a thousand repeats prove nothing. A copy's still do."""
+    rng = np.random.default_rng(0)
+    train, holdout = rng.normal(size=(2, 400, 12))
+    fresh = rng.normal(size=(20, 12))
+    again = [audit(item + noise * rng.normal(size=(300, 12)), train, holdout=holdout) for item in fresh]
+    assert sum(report.memorizes for report in again) <= 4
+    assert not any(report.tone == "clear" for report in again)
+    copied = audit(train[3] + 0.05 * rng.normal(size=12) + noise * rng.normal(size=(300, 12)), train, holdout=holdout)
+    assert copied.memorizes
