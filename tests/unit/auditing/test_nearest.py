@@ -89,7 +89,7 @@ def test_variants_are_merged_item_by_item() -> None:
     other = index.transformed(index.train[:, ::-1])
     each = [one.nearest(samples) for one in (index, other)]
     both = Nearest.over_variants(each)
-    np.testing.assert_array_equal(each[1].distances[:, 0], index.nearest(samples[:, ::-1]).distances[:, 0])
+    np.testing.assert_allclose(each[1].distances[:, 0], index.nearest(samples[:, ::-1]).distances[:, 0])
     np.testing.assert_array_equal(both.distances[:, 0], np.minimum(*(one.distances[:, 0] for one in each)))
     for i in range(40):
         known = {}
