@@ -153,7 +153,7 @@ def compare(
             f"{one.name} and {other.name} were audited against different training sets: compare like to like"
         )
     if paired and one.n != other.n:
-        raise InputError(f"paired: {one.name} has {one.n} samples, {other.name} {other.n}")
+        raise InputError(f"paired: {one.name} has {one.n} samples, {other.name} {other.n} samples")
     notes = []
     if one.sets.get("holdout") != other.sets.get("holdout"):
         notes.append("the held-out sets differ: closeness is not compared, and copies were listed by different nulls")

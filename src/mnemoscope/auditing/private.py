@@ -22,7 +22,7 @@ from mnemoscope.data.dataset import Dataset
 FEWEST = 10
 """Items, at least, in a bin of a histogram that is not empty."""
 
-Bins: TypeAlias = tuple[Float[np.ndarray, " edges"], Int[np.ndarray, "2 bins"]]
+Bins: TypeAlias = tuple[Float[np.ndarray, " kept"], Int[np.ndarray, "2 bins"]]
 
 
 def new_key() -> bytes:
