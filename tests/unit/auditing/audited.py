@@ -1,4 +1,4 @@
-"""Audits that several tests of reports read: digits, a few of them copied, with names and a path of somebody's machine."""
+"""Audits that several tests of reports read: digits, some of them copied, with names and paths of some machine."""
 
 from functools import cache
 

@@ -137,6 +137,12 @@ def test_without_held_out_sets_closeness_is_noted() -> None:
     assert "needs a held-out set" in found.notes[0]
 
 
+def test_other_settings_are_noted() -> None:
+    samples, train, holdout = sets()
+    found = compare(copying(), audit(samples, train, holdout=holdout, transformations=["flips"]))
+    assert found.notes == ("transformations differ: none and ['flips']",)
+
+
 def test_what_cannot_be_compared_is_one_line() -> None:
     with pytest.raises(InputError, match="150 samples"):
         compare(copying(), honest(), paired=True)

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from mnemoscope.auditing import Report, item_hashes
+from mnemoscope.auditing import Report, audit, item_hashes, report_schema
 from mnemoscope.auditing.private import FEWEST, merged_bins
-from mnemoscope.auditing.reports.page import draw_distances
-from mnemoscope.auditing.reports.terminal import pair_lines
+from mnemoscope.auditing.reports.page import audit_page, draw_distances
+from mnemoscope.auditing.reports.terminal import pair_lines, statistic_lines
 from mnemoscope.errors import InputError
 from mnemoscope.pages.figures import plain_axes
-from tests.unit.auditing.audited import SECRET, copying, honest
+from tests.unit.auditing.audited import SECRET, copying, honest, sets
 
 
 def everything(report: Report, folder: Path) -> str:
@@ -28,7 +29,8 @@ def everything(report: Report, folder: Path) -> str:
 def test_nothing_of_a_single_item_is_in_it(tmp_path: Path) -> None:
     report, open_one = copying(private=True), copying()
     text, open_text = everything(report, tmp_path / "private"), everything(open_one, tmp_path / "open")
-    distances = {repr(float(d)) for d in report.nearest.distances.ravel() if d}
+    # Those that no coordinate of a drawing is by chance.
+    distances = {number for number in map(repr, report.nearest.distances.ravel().tolist()) if len(number) > 12}
     secrets = {
         "names": [SECRET, "ward-1", "made.npy", "train.npy"],
         "pictures": ["<img", "data:image"],
@@ -37,7 +39,9 @@ def test_nothing_of_a_single_item_is_in_it(tmp_path: Path) -> None:
         "votes": ['"nearer_to_train": ['],
     }
     for what, marks in secrets.items():
-        assert not [mark for mark in marks if mark in text], what
+        assert not [text[max(0, text.index(mark) - 150) : text.index(mark) + 50] for mark in marks if mark in text], (
+            what
+        )
         assert what == "distances" or any(mark in open_text for mark in marks), f"{what} could not have been found"
     assert distances & set(open_text.replace(",", "").split())
     for keys in ("ratio", "distance", "train_name", "generated_name", "unit"):
@@ -88,6 +92,22 @@ def test_it_says_that_this_is_no_guarantee(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "passing tests on distances is no privacy guarantee" in page
     assert f"at least {FEWEST} items" in page
+
+
+def test_small_counts_of_a_class_are_left_out() -> None:
+    samples, train, _ = sets()
+    # The thirty copies are of the first thirty items; some honest samples are listed too.
+    classes = np.where(np.arange(len(train)) < 25, "many", np.where(np.arange(len(train)) < 35, "few", "none"))
+    opened, private = (audit(samples, train, classes=classes, private=each) for each in (False, True))
+    counts = opened.to_dict()["extracted"]["classes"]
+    assert counts["many"] >= FEWEST > counts["few"] > 0
+    small = {name for name, count in counts.items() if 0 < count < FEWEST}
+    assert private.to_dict()["extracted"]["classes"] == {**counts, **dict.fromkeys(small)}
+    page = audit_page(private)
+    assert page.count("under 10<") == len(small)
+    assert "under 10<" not in audit_page(opened)
+    assert statistic_lines(private)[:1] == ["class few: under 10 training items copied"]
+    Draft202012Validator(report_schema()).validate(json.loads(json.dumps(private.to_dict())))
 
 
 def test_there_is_no_data_frame_of_it() -> None:

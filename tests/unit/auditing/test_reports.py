@@ -165,7 +165,7 @@ def test_the_only_script_is_the_one_that_the_page_admits() -> None:
 
 
 def test_a_page_stays_small() -> None:
-    """Pictures larger than it shows, every one of many samples flagged, long names: cut, and the page says by how much."""
+    """Large pictures, every one of many samples flagged, long names: cut, and the page says by how much."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (130, 140, 150), dtype=np.uint8)
     train = Dataset(images, "train", names=tuple(f"{i:0200d}" for i in range(130)))
