@@ -27,6 +27,9 @@ from mnemoscope.pages import interval, percent
 
 COPIES, IDENTICAL, NEARER = "copies", "identical", "nearer to train"
 
+_SETTINGS = ("features", "transformations")
+"""Where distances were taken: reports that differ in these tell two models apart only in part."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -128,6 +131,7 @@ class _Side:
     name: str
     sets: dict[str, str]
     n: int
+    settings: dict[str, Any]
     shares: dict[str, Float[np.ndarray, " samples"]]
     extracted: frozenset[int]
 
@@ -153,13 +157,18 @@ def compare(
             f"{one.name} and {other.name} were audited against different training sets: compare like to like"
         )
     if paired and one.n != other.n:
-        raise InputError(f"paired: {one.name} has {one.n} samples, {other.name} {other.n}")
+        raise InputError(f"paired: {one.name} has {one.n} samples, {other.name} {other.n} samples")
     notes = []
     if one.sets.get("holdout") != other.sets.get("holdout"):
         notes.append("the held-out sets differ: closeness is not compared, and copies were listed by different nulls")
     elif NEARER not in one.shares:
         notes.append("closeness is not compared: it needs a held-out set")
     whats = [COPIES, IDENTICAL] if notes else [COPIES, IDENTICAL, NEARER]
+    notes += [
+        f"{setting} differ: {one.settings[setting] or 'none'} and {other.settings[setting] or 'none'}"
+        for setting in _SETTINGS
+        if one.settings[setting] != other.settings[setting]
+    ]
     return ReportComparison(
         (one.name, other.name) if one.name != other.name else ("the first", "the second"),
         paired,
@@ -194,7 +203,8 @@ def _from_result(result: AuditResult) -> _Side:
         shares[NEARER] = result.closeness.nearer_to_train
     sets = {part: data.fingerprint for part, data in result.sets.items()}
     extracted = frozenset(row for row, _ in result.extracted)
-    return _Side(result.label("generated"), sets, result.generated.n_samples, shares, extracted)
+    settings = {setting: result.provenance[setting] for setting in _SETTINGS}
+    return _Side(result.label("generated"), sets, result.generated.n_samples, settings, shares, extracted)
 
 
 def _from_json(report: Mapping[str, Any]) -> _Side:
@@ -213,7 +223,8 @@ def _from_json(report: Mapping[str, Any]) -> _Side:
             shares[NEARER] = np.array(report["closeness"]["nearer_to_train"], dtype=float)
         extracted = frozenset(item["train"] for item in report["extracted"]["items"])
         sets = {part: each["fingerprint"] for part, each in data.items()}
-        return _Side(data["generated"]["name"], sets, n, shares, extracted)
+        settings = {setting: report["provenance"][setting] for setting in _SETTINGS}
+        return _Side(data["generated"]["name"], sets, n, settings, shares, extracted)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"this is no report.json of an audit ({type(error).__name__}: {error})") from None
 

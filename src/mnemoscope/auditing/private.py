@@ -4,8 +4,9 @@ A private report holds aggregates only. Where an item must be told from another 
 under a key that is drawn anew for each report and is not in it: who has the key and the item finds the item, who has
 the report alone finds nothing, not even by guessing the item. The order of what is listed so is that of the hashes.
 
-A count below ten may point at a person, so bins of a histogram are merged until each holds none or at least ten of
-either set; the outermost have no end, since an end would be one item's distance.
+A count of one to nine may point at a person: for a class it is left out, and bins of a histogram are merged until each
+holds none or at least ten of either set; the outermost have no end, since an end would be one item's distance. The
+numbers of copies and of identical samples, which the verdict rests on, stay.
 """
 
 import hmac
@@ -22,7 +23,7 @@ from mnemoscope.data.dataset import Dataset
 FEWEST = 10
 """Items, at least, in a bin of a histogram that is not empty."""
 
-Bins: TypeAlias = tuple[Float[np.ndarray, " edges"], Int[np.ndarray, "2 bins"]]
+Bins: TypeAlias = tuple[Float[np.ndarray, " kept"], Int[np.ndarray, "2 bins"]]
 
 
 def new_key() -> bytes:

@@ -128,10 +128,9 @@ def closeness_sentence(closeness: Closeness | None, drawn: bool | None) -> str:
         f"chance, {percent(closeness.reference)} for a Gaussian fitted to the training items"
     )
     if drawn:
-        blur = (
-            ""
-            if closeness.blur is None
-            else (f", as near as training items blurred by {closeness.blur:.2g} distances between neighbours")
-        )
+        blur = ""
+        if closeness.blur is not None:
+            by = f"blurred by {closeness.blur:.2g} distances between neighbours" if closeness.blur else "themselves"
+            blur = f", as near as training items {by}"
         return f"They are drawn to the training items: {share}{blur}."
     return f"They are no nearer to the training items than a fitted Gaussian may be: {share}."

@@ -60,7 +60,7 @@ def audit(
     from mnemoscope.auditing import audit as run_audit
     from mnemoscope.auditing.measures import STANDARD
     from mnemoscope.auditing.reports.report import JSON, PAGE
-    from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines
+    from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines, statistic_lines
     from mnemoscope.data import load, load_labels, source_paths
     from mnemoscope.output import check_absent, check_apart, new_output_folder
 
@@ -92,7 +92,7 @@ def audit(
         print_rich(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
         for line in (*(f"warning: {warning}" for warning in report.warnings), *settle_lines(report)):
             print_rich(line)
-        for line in pair_lines(report):
+        for line in (*statistic_lines(report), *pair_lines(report)):
             typer.echo(line)
         print_rich(report.verdict)
         typer.echo(f"report: {folder / PAGE}")

@@ -40,11 +40,14 @@ def compare(
             print_rich(f"note: {note}")
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> dict[str, Any]:
     file = path / "report.json" if path.is_dir() else path
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise InputError(f"{file}: is no JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: is no report.json of an audit")
+    return content

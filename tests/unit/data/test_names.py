@@ -73,7 +73,8 @@ def test_the_report_names_both_sides_of_a_pair(folders: tuple[Path, Path], tmp_p
 def test_without_names_there_are_numbers_and_nulls(tmp_path: Path) -> None:
     report = audit(DIGITS[:40], Dataset(DIGITS[:200], "train"))
     entry = report.to_dict()["flagged"][0]
-    assert list(entry) == ["generated", "train", "generated_name", "train_name", "distance", "ratio"]
+    names = ["generated_name", "train_name"]
+    assert list(entry) == ["generated", "train", *names, "distance", "ratio", "p", "listed", "unit"]
     assert entry["generated_name"] is entry["train_name"] is None
     report.to_html(tmp_path / "report.html")
     assert f"generated {entry['generated']} · training {entry['train']}<br>" in (tmp_path / "report.html").read_text()

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from mnemoscope.auditing.private import FEWEST, merged_bins
 from mnemoscope.auditing.reports.axes import HEADLINES, axes
 from mnemoscope.auditing.reports.card import model_card
-from mnemoscope.auditing.reports.record import flagged_hashes
+from mnemoscope.auditing.reports.record import extracted_by_class, flagged_hashes
 from mnemoscope.auditing.result import AuditResult, Flagged
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, image_uri, new_figure, svg
@@ -30,6 +30,7 @@ def audit_page(report: AuditResult) -> str:
         title="mnemoscope audit",
         most_copied=most_copied(report),
         n_copied=len(report.extracted),
+        by_class=extracted_by_class(report),
         flagged=flagged[:_LONGEST_TABLE],
         n_flagged=len(flagged),
         fewest=FEWEST,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mnemoscope.auditing.evidence import Evidence
-from mnemoscope.auditing.private import item_hashes, keyed
+from mnemoscope.auditing.private import FEWEST, item_hashes, keyed
 from mnemoscope.auditing.reports.axes import axes
 from mnemoscope.auditing.result import AuditResult
 
@@ -54,7 +54,7 @@ def payload(result: AuditResult) -> dict[str, Any]:
         "extracted": {
             "distinct": len(result.extracted),
             "items": _extracted(result),
-            "classes": result.extracted_by_class,
+            "classes": extracted_by_class(result),
         },
         "flagged": _flagged(result),
         "warnings": result.warnings,
@@ -86,6 +86,14 @@ def _extracted(result: AuditResult) -> list[dict[str, Any]]:
     hashes = item_hashes(result.train.array[[row for row, _ in items]], result.key) if items else []
     hashed = sorted(zip((-count for _, count in items), hashes, strict=True))
     return [{"train": name, "count": -count} for count, name in hashed]
+
+
+def extracted_by_class(result: AuditResult) -> dict[str, int | None] | None:
+    """Of each class how many distinct training items were copied; a private report leaves out counts of one to nine."""
+    counts = result.extracted_by_class
+    if counts is None:
+        return None
+    return {name: None if result.private and 0 < count < FEWEST else count for name, count in counts.items()}
 
 
 def _flagged(result: AuditResult) -> list[dict[str, Any]]:

@@ -7,7 +7,9 @@ from rich.table import Table
 
 from mnemoscope.auditing.compare import ReportComparison
 from mnemoscope.auditing.measures import MeasureResult
+from mnemoscope.auditing.private import FEWEST
 from mnemoscope.auditing.reports.axes import axes
+from mnemoscope.auditing.reports.record import extracted_by_class
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import interval, percent
 
@@ -55,6 +57,21 @@ def pair_lines(report: AuditResult) -> list[str]:
 def _shown(name: str | None, index: int) -> str:
     """A file's name may hold what a terminal would obey: it is shown as an escape."""
     return str(index) if name is None else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def statistic_lines(result: AuditResult) -> list[str]:
+    """The statistics of the whole set, and the training items copied of each class, one line each."""
+    lines = [
+        f"{one.name}: {one.value:.3g}, {one.null:.3g} from honest samples"
+        + ("" if one.spread is None else f" (± {one.spread:.2g})")
+        for one in result.statistics
+    ]
+    by_class = extracted_by_class(result) or {}
+    return lines + [
+        f"class {_shown(name, 0)}: {f'under {FEWEST}' if count is None else count} training items copied"
+        for name, count in by_class.items()
+        if count != 0
+    ]
 
 
 def comparison_table(comparison: ReportComparison, first: str, second: str) -> Table:
