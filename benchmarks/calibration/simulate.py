@@ -52,7 +52,7 @@ def _audited(draw: Draw, null: str, seed: int) -> Line:
         "listed_falsely": int((listed & ~draw.copies).sum()),
         "unlike": list(report.unlike),
         # A control that must fail: a score that is not free of scale, calibrated in the same way.
-        "listed_by_distance": _listed_by_distance(report.nearest.distances, report.null_nearest.distances),
+        "listed_by_distance": _listed_by_distance(report.nearest.distances, report.evidence[0].null.nearest.distances),
     }
     if (closeness := report.closeness) is not None:
         votes = round(closeness.share * len(draw.samples))

@@ -123,8 +123,9 @@ def audit(
     same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
     coincidences = _coincidences(comparison, same, repeated)
+    matched = Null.matched(comparison, samples, LEFT_OUT_ITEMS, rng)
     evidence = tuple(
-        gather(search, null, chosen, Identical.find(same, null.identical, coincidences), rng) for null in nulls
+        gather(search, null, matched, chosen, Identical.find(same, null.identical, coincidences), rng) for null in nulls
     )
     sets = (comparison.features.array, None if held_out is None else comparison.embed(held_out).array)
     settings = {
