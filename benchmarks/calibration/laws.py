@@ -45,11 +45,11 @@ def student(n: int, rng: np.random.Generator) -> np.ndarray:
     return (rng.standard_normal((n, 10)) / np.sqrt(rng.chisquare(3, (n, 1)) / 3)).astype(np.float32)
 
 
-def clusters(n: int, rng: np.random.Generator, weights: np.ndarray | None = None) -> np.ndarray:
+def clusters(n: int, rng: np.random.Generator, weights: np.ndarray | None = None, width: float = 1.0) -> np.ndarray:
     """Ten clusters in ten dimensions, with weights 1 to 10 and standard deviations from a tenth to one."""
     sizes = np.arange(1, 11) / 55 if weights is None else weights
     which = rng.choice(10, n, p=sizes)
-    noise = rng.standard_normal((n, 10)) * np.geomspace(0.1, 1, 10)[which, None]
+    noise = width * rng.standard_normal((n, 10)) * np.geomspace(0.1, 1, 10)[which, None]
     return (6 * np.eye(10)[which] + noise).astype(np.float32)
 
 
@@ -159,6 +159,11 @@ def _gaussian(dim: int) -> Law:
     return partial(gaussian, dim=dim)
 
 
+def narrow_clusters(n: int, rng: np.random.Generator) -> np.ndarray:
+    """The ten clusters, each half as wide as it is."""
+    return clusters(n, rng, width=0.5)
+
+
 def _scaled(scale: float, dim: int) -> Law:
     return lambda n, rng: scale * gaussian(n, rng, dim)
 
@@ -176,6 +181,7 @@ HONEST: dict[str, Case] = {
     "too narrow (1/2), d = 20": partial(honest, law=_gaussian(20), samples=_scaled(0.5, 20)),
     "too wide (2), d = 10": partial(honest, law=_gaussian(10), samples=_scaled(2.0, 10)),
     "blurred (means of three), d = 20": partial(honest, law=_gaussian(20), samples=blurred),
+    "too narrow in each cluster (1/2), d = 10": partial(honest, law=clusters, samples=narrow_clusters),
     "one mode of ten, d = 10": partial(honest, law=clusters, samples=partial(clusters, weights=_ONE_MODE)),
     "fitted Gaussian, shrunk, d = 20": partial(fitted, dim=20, shrunk=True),
     "fitted Gaussian, maximum likelihood, d = 20": partial(fitted, dim=20, shrunk=False),
@@ -188,9 +194,9 @@ REPEATS: dict[str, Case] = {
     "six categorical columns": partial(honest, law=categorical),
     "1 % blank frames": partial(honest, law=blank_frames),
     "digits with replacement from 600": partial(honest, law=digits_again),
-    "items and noisy versions, samples too": partial(honest, law=and_noisy_versions),
-    "items and noisy versions, samples alone": partial(planted, law=_gaussian(20), training=and_noisy_versions, share=0),
-    "digits and JPEG versions, samples alone": partial(digits_and_versions, share=0),
+    "items and noisy versions, held out too": partial(honest, law=and_noisy_versions, samples=_gaussian(20)),
+    "items and noisy versions, in train alone": partial(planted, law=_gaussian(20), training=and_noisy_versions, share=0),
+    "digits and JPEG versions, in train alone": partial(digits_and_versions, share=0),
 }
 """Honest generators where the training set repeats itself, by law or by hand."""
 
