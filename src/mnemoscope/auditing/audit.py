@@ -20,7 +20,7 @@ from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.auditing.evidence import gather
 from mnemoscope.auditing.features import FeatureSpace, make_features
-from mnemoscope.auditing.identical import Identical, expected_coincidences, is_constant
+from mnemoscope.auditing.identical import expected_coincidences, is_constant
 from mnemoscope.auditing.intervals import samples_needed
 from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.measures import STANDARD, Measure, WholeSetStatistic, make_measures
@@ -123,8 +123,9 @@ def audit(
     same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
     coincidences = _coincidences(comparison, same, repeated)
+    matched = Null.matched(comparison, samples, LEFT_OUT_ITEMS, rng)
     evidence = tuple(
-        gather(search, null, chosen, Identical.find(same, null.identical, coincidences), rng) for null in nulls
+        gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
     )
     sets = (comparison.features.array, None if held_out is None else comparison.embed(held_out).array)
     settings = {

@@ -27,7 +27,7 @@ range), the latter 1.0; samples that are merely spread wider or narrower than th
 
 
 _RARE = 0.05
-_VARIANCES, _SPREADS = 2.0, 3.0
+_VARIANCES, _SPREADS = 2.0, 2.0
 _MANY = 5000
 """Items of whose spread the whole set's is read."""
 
@@ -136,13 +136,15 @@ def _variance(array: Array) -> float:
 
 def _odd_columns(generated: Array, train: Array) -> list[str]:
     """Columns of a table whose median or quartiles are not those of the data."""
-    (low, middle, high), (t_low, t_middle, t_high) = (
-        np.quantile(_some(array, _MANY).astype(np.float64), (0.25, 0.5, 0.75), axis=0) for array in (generated, train)
+    (least, low, middle, high, most), (t_least, t_low, t_middle, t_high, t_most) = (
+        np.quantile(_some(array, _MANY).astype(np.float64), (0.15, 0.25, 0.5, 0.75, 0.85), axis=0)
+        for array in (generated, train)
     )
     spread = t_high - t_low
-    varies = spread > 0
-    ratio = np.divide(high - low, spread, out=np.ones_like(spread), where=varies)
-    odd = varies & ((np.abs(middle - t_middle) > spread) | (ratio < 1 / _SPREADS) | (ratio > _SPREADS))
+    # Of few values, as in one-hot columns, a quartile may jump by chance: the wider spread must be off as well. It is
+    # 1.5 times as wide in a Gaussian, so twice here is three times there.
+    narrow, wide = _SPREADS * (most - least) < spread, high - low > _SPREADS * (t_most - t_least)
+    odd = (spread > 0) & ((np.abs(middle - t_middle) > spread) | narrow | wide)
     return [
         f"column {column} has median {middle[column]:.4g} and quartiles {low[column]:.4g} and {high[column]:.4g}, in "
         f"train {t_middle[column]:.4g}, {t_low[column]:.4g} and {t_high[column]:.4g}"

@@ -12,6 +12,10 @@ honest, its score has the law of the z, whatever law and dimension the data have
   95 %, for sd² = t(1 − t)(1/n + 1/m) and c the 95 % quantile of sup (G_n(t) − t)/sd(t) over honest samples, simulated
   for this n and m (after Meinshausen & Rice 2006). It proves copies where no single one can be listed. The same
   supremum, at the samples, gives the p-value of the test that there are none.
+
+Honest items that lean on each other are worth fewer, m' < m, independent ones. Of m/2 equal pairs the two smallest
+scores are one: the probability of falling below them is 1/(m' + 1), twice what one would think. So each item then
+counts m'/m, p_i = (1 + (m'/m) #{z ≤ s_i})/(m' + 1).
 """
 
 from dataclasses import dataclass
@@ -31,10 +35,12 @@ _DRAWS = 4000
 
 
 def conformal_p_values(
-    scores: Float[np.ndarray, " samples"], null: Float[np.ndarray, " null"]
+    scores: Float[np.ndarray, " samples"], null: Float[np.ndarray, " null"], effective: float | None = None
 ) -> Float[np.ndarray, " samples"]:
-    """(1 + the number of null scores up to each score)/(m + 1)."""
-    return np.asarray((1 + np.searchsorted(np.sort(null), scores, side="right")) / (len(null) + 1))
+    """(1 + the number of null scores up to each score)/(m + 1), the number in units of what each item is worth."""
+    m = len(null) if effective is None else effective
+    below = np.searchsorted(np.sort(null), scores, side="right") / len(null)
+    return np.asarray((1 + m * below) / (m + 1))
 
 
 @dataclass(frozen=True)
@@ -94,14 +100,14 @@ def calibrated(
         samples_worth: how many independent items the samples are worth, if fewer than they are.
         null_worth: the same for the honest items.
     """
-    p_values = conformal_p_values(scores, null)
-    listed = false_discovery_control(p_values, method="bh") <= FALSE_DISCOVERY_RATE
     n = len(scores) if samples_worth is None else max(1, round(min(samples_worth, len(scores))))
     m = len(null) if null_worth is None else min(null_worth, len(null))
+    p_values = conformal_p_values(scores, null, m)
+    listed = false_discovery_control(p_values, method="bh") <= FALSE_DISCOVERY_RATE
     ranks = _ranks(len(null))
-    t = ranks / (len(null) + 1)
+    t = (1 + (ranks - 1) * (m / len(null))) / (m + 1)
     sd, law, c = _simulated(t, n, m, rng)
-    # A p-value is at most k/(m + 1) if the score is below the k-th of the null.
+    # A p-value is at most (1 + (k − 1) m'/m)/(m' + 1) if the score is below the k-th of the null.
     share = np.searchsorted(np.sort(scores), np.sort(null)[ranks - 1], side="left") / len(scores)
     return Copies(
         score,

@@ -1,7 +1,7 @@
 """What samples and a null show side by side, and the tests made of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -10,7 +10,7 @@ from mnemoscope.auditing.copies import Copies, calibrated
 from mnemoscope.auditing.identical import Identical
 from mnemoscope.auditing.intervals import Rate
 from mnemoscope.auditing.measures import DistanceRatio, Measure, MeasureResult, Search
-from mnemoscope.auditing.null import Null
+from mnemoscope.auditing.null import MATCHED, Null
 from mnemoscope.neighbours import nearest_neighbours
 
 FAMILY_WISE = 0.05
@@ -54,28 +54,40 @@ class Evidence:
 def gather(
     search: Search,
     null: Null,
+    matched: Null,
     measures: Sequence[Measure],
     identical: Identical,
     rng: np.random.Generator,
 ) -> Evidence:
-    """Score samples and null by every measure; calibrate those that may be, the distance ratio always."""
-    results = tuple(_result(measure, search, null) for measure in measures)
-    standard = next((result for result in results if result.name == DistanceRatio.name), None)
-    main = standard or _result(DistanceRatio(), search, null)
+    """Score samples and null by every measure; calibrate those that may be, the distance ratio always.
+
+    Args:
+        search: of the samples.
+        null: the honest items.
+        matched: honest items with the spread of the samples, which copies must exceed as well.
+        measures: to report.
+        identical: samples that are identical to a training item.
+        rng: for the simulations.
+    """
+    standard = next((measure for measure in measures if isinstance(measure, DistanceRatio)), DistanceRatio())
+    tested = [standard, *(measure for measure in measures if measure.calibrates and measure is not standard)]
+    results = {measure: _result(measure, search, null) for measure in dict.fromkeys([*measures, *tested])}
     worth = independent_samples(search)
-    copies, *further = (
-        calibrated(
-            result.name,
-            null.source,
-            result.scores,
-            result.null_scores,
-            rng,
-            samples_worth=worth,
-            null_worth=result.effective,
-        )
-        for result in (main, *(result for result in results if result.calibrates and result is not main))
+    copies, *further = (_calibrated(results[measure], measure.scores(matched.search), worth, rng) for measure in tested)
+    reported = tuple(results[measure] for measure in measures)
+    return Evidence(null, reported, copies, tuple(further), identical, results[standard].null_scores)
+
+
+def _calibrated(
+    result: MeasureResult, matched: Float[np.ndarray, " matched"], worth: float, rng: np.random.Generator
+) -> Copies:
+    """By the null, and no more than by the matched one."""
+    scores, null = result.scores, result.null_scores
+    found = calibrated(
+        result.name, result.null_source, scores, null, rng, samples_worth=worth, null_worth=result.effective
     )
-    return Evidence(null, results, copies, tuple(further), identical, main.null_scores)
+    other = calibrated(result.name, MATCHED, scores, matched, rng, samples_worth=worth)
+    return replace(found, p=max(found.p, other.p), share_lower=min(found.share_lower, other.share_lower))
 
 
 def independent_samples(search: Search) -> float:

@@ -31,16 +31,23 @@ class Identical:
         null: items of the null identical to a (other) training item.
         coincidences: how many to expect where no item repeats another; None where some do, or all identical samples
             have one value throughout.
+        effective: how many independent items those of the null are worth: of training items that are left out, two
+            that are identical both count.
     """
 
     rate: Rate
     distinct: int
     null: Rate
     coincidences: float | None
+    effective: float
 
     @classmethod
     def find(
-        cls, rows: Int[np.ndarray, " samples"], null: Bool[np.ndarray, " null"], coincidences: float | None
+        cls,
+        rows: Int[np.ndarray, " samples"],
+        null: Bool[np.ndarray, " null"],
+        coincidences: float | None,
+        effective: float | None = None,
     ) -> "Identical":
         """From each sample's identical training item, −1 for none, and which items of the null have one."""
         same = rows >= 0
@@ -49,6 +56,7 @@ class Identical:
             len(np.unique(rows[same])),
             Rate(int(null.sum()), len(null)),
             None if null.any() else coincidences,
+            len(null) if effective is None else effective,
         )
 
     @property
@@ -59,15 +67,15 @@ class Identical:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval of the difference between the rate of identical samples and that of the null."""
-        return difference_interval(self.rate, self.null)
+        return difference_interval(self.rate, self.null.thinned(self.effective))
 
     @property
     def p(self) -> float:
         """One-sided, of no more than the null explains."""
-        count, n, m = self.rate.count, self.rate.total, self.null.total
+        count, n, null = self.rate.count, self.rate.total, self.null.thinned(self.effective)
         if count == 0:
             return 1.0
-        fisher = float(hypergeom.sf(count - 1, n + m, count + self.null.count, n))
+        fisher = float(hypergeom.sf(count - 1, n + null.total, count + null.count, n))
         return fisher if self.coincidences is None else min(fisher, self.coincidences)
 
     @property

@@ -52,6 +52,8 @@ class Pool:
         if self.groups is not None:
             self.groups.check_apart("groups")
             shared = (self.groups.holdout,)
+        elif (other := comparison.other_index(self.holdout, self.held_out.first)).has_near_duplicates:
+            shared = (other.nearest(other.train).units,)
         search = comparison.search(self.holdout)
         left_out = Null.left_out(comparison, LEFT_OUT_ITEMS, "law", rng)
         check_near(self.holdout, self.train, comparison.index, search.nearest, left_out.nearest)

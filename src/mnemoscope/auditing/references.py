@@ -18,8 +18,10 @@ BLURS = np.geomspace(1 / 16, 16, 17)
 _SHRINKAGE_ITEMS = 2000
 
 
-def gaussian_samples(train: Array, n: int, rng: np.random.Generator) -> Array:
+def gaussian_samples(train: Array, n: int, rng: np.random.Generator, *, around: Array | None = None) -> Array:
     """Samples of a Gaussian with mean and Ledoit–Wolf (2004) covariance of ``train``, shape ``(n, *event)``, float32.
+
+    With the mean of ``around``, if it is given.
 
     Drawn as mean + √((1 − a)/N) Σ ξ_i (x_i − mean) + √(a v) η, with ξ and η standard normal, a the shrinkage and v the
     mean variance: no covariance matrix is formed, and the training set is read in chunks. The shrinkage, which falls as
@@ -39,6 +41,8 @@ def gaussian_samples(train: Array, n: int, rng: np.random.Generator) -> Array:
     weight = np.sqrt((1 - shrinkage) / len(train))
     for _, rows in row_chunks(train, rows=max(1, CHUNK_BYTES // (8 * max(n, dim)))):
         made += weight * (rng.standard_normal((n, len(rows))) @ (rows.numpy() - mean))
+    if around is not None:
+        made += sum(rows.sum(dim=0).numpy() for _, rows in row_chunks(around)) / len(around) - mean
     return np.asarray(made.reshape(n, *train.shape[1:]), dtype=np.float32)
 
 
