@@ -2,9 +2,15 @@
 
     python -m benchmarks auditors --python-of-others PATH [--python-of-others PATH ...]
 
-The auditors of others live in environments of their own (the README of the results says which packages); their
-interpreters are given one by one, or in ``MNEMOSCOPE_AUDITORS``, separated as in PATH. One that is not installed is a
-line that says so. Half an hour on two cores, so ``python -m benchmarks`` runs it only by its name.
+The auditors of others live in environments of their own, never in the project's:
+
+    python -m venv A && A/bin/pip install sdmetrics syntheval anonymeter
+    python -m venv B && B/bin/pip install dataxid-syntheval networkx plotly psutil pyarrow pydantic rich xxhash
+    B/bin/pip install --no-deps mostlyai-qa  # what it asks for brings torch with all of CUDA
+
+Their interpreters, A/bin/python and B/bin/python, are given one by one, or in ``MNEMOSCOPE_AUDITORS``, separated as in
+PATH. A tool that none of them has is a line that says so. Half an hour on two cores, so ``python -m benchmarks`` runs
+this only by its name.
 """
 
 import argparse

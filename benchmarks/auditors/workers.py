@@ -5,6 +5,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,17 @@ class Worker:
 
     def __call__(self, path: Path) -> dict[str, Finding]:
         """The readings of a case that was stored."""
-        self.process.stdin.write(f"{path}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline() or '{"": {"refused": "its process ended"}}')
+        line = ""
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(f"{path}\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        answer = json.loads(line or '{"": {"refused": "its process ended"}}')
         return {f"{self.tool}: {reading}".removesuffix(": "): Finding.read(it) for reading, it in answer.items()}
 
     def close(self) -> None:
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
 
