@@ -49,8 +49,9 @@ def main(arguments: Sequence[str]) -> None:
             worker.close()
     start = time.perf_counter()
     outcomes = run(plan(repetitions), given.size, pythons, given.jobs)
-    seconds = time.perf_counter() - start
-    summary = summarize(outcomes, repetitions, given.size, versions, seconds, given.jobs)
+    seconds, spent = time.perf_counter() - start, os.times()
+    effort = {"jobs": given.jobs, "seconds": seconds, "cpu_seconds": spent.children_user + spent.children_system}
+    summary = summarize(outcomes, repetitions, given.size, versions, effort)
     write_json(folder / "summary.json", summary)
     write_text(folder / "README.md", render(summary))
     print(f"{folder / 'README.md'}: {len(outcomes)} cases in {seconds / 60:.1f} minutes")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.auditors.altered import IMAGE_ALTERATIONS, TABLE_NOISE
-from benchmarks.auditors.laws import CATEGORIES, DECIMALS, clusters, gaussian, images, mixed, tied
+from benchmarks.auditors.laws import CATEGORIES, DECIMALS, IMAGES, clusters, gaussian, images, mixed, tied
 
 Array = np.ndarray
 
@@ -94,7 +94,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     "tied": Setting("4 small integers: whole rows recur in the law", tied, ("exact",), decimals=(0,) * 4),
     "duplicated": Setting("gaussian, but every training row stands twice in train", gaussian, ("exact",), repeats=2),
-    "images": Setting("images of clothes or digits, 8 bits", images, tuple(IMAGE_ALTERATIONS), GENERATORS),
+    "images": Setting(f"{IMAGES}, 8 bits", images, tuple(IMAGE_ALTERATIONS), GENERATORS),
 }
 
 

@@ -16,6 +16,9 @@ CATEGORIES = (5, 6, 7)
 DECIMALS = (0, 0, -2, 3, 1, 0, 0, 0)
 
 
+IMAGES = "Fashion-MNIST" if FASHION.is_dir() else "scikit-learn's digits, three times as large"
+
+
 def gaussian(n: int, rng: np.random.Generator) -> Array:
     return rng.standard_normal((n, 10))
 

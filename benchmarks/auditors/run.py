@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 
 from benchmarks.auditors.cases import SETTINGS, Case, Spec, make, shares_of
 from benchmarks.auditors.score import Outcome
@@ -63,6 +64,13 @@ class _Process:
     @classmethod
     def open(cls, size: int, pythons: list[str], folder: str) -> None:
         cls.size, cls.folder, cls.workers = size, folder, open_workers(pythons)
+        # Workers that were waited for count in the CPU seconds of the run.
+        Finalize(None, cls.close, exitpriority=1)
+
+    @classmethod
+    def close(cls) -> None:
+        for worker in filter(None, cls.workers.values()):
+            worker.close()
 
     @classmethod
     def examine(cls, spec: Spec) -> Outcome:

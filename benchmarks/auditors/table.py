@@ -14,13 +14,14 @@ from benchmarks.auditors.score import OURS, Outcome, beaten, level_of_sets, rows
 from mnemoscope.auditing import Rate
 
 Rows = list[dict[str, Any]]
+_OVERVIEW_SHARE = 0.05
 _MINE = ("mnemoscope", "numpy", "scipy")
 
 _HEAD = """# The test of the tests: planted cases through every auditor
 
 `python -m benchmarks auditors`: {size} training items, {size} held-out items and {size} samples a case; {honest} honest
 cases, {wrong} of each wrong generator and {planted} of each planted kind and share in each setting; {cases} cases in
-{minutes:.0f} minutes on {jobs} processes ({machine}). Versions: {versions}. {missing}
+{minutes:.0f} minutes on {jobs} processes, {cpu:.0f} of CPU time ({machine}). Versions: {versions}. {missing}
 
 **How to read it.** Tools put their thresholds where they like, so hits are compared at one false-alarm rate: each
 reading gets the threshold at which it would accuse 1 % of what is honest *in the same setting* ({level:.2g} for sets:
@@ -32,7 +33,8 @@ threshold, with the 95 % interval. A dash: the tool has no such reading, or stat
 Tools that read tables get images as the means of blocks of 4 × 4 pixels. `mostlyai-qa` is its own encoding and
 distances, called without the report around them; its only threshold is in words ("should not be significantly larger
 than 50 %"), read here as a one-sided binomial test at 5 %. `sdmetrics`: accused is a score below 1, the only value that
-it calls not overfitted; its NewRowSynthesis is left out (half a minute a case). `dataxid-syntheval`: the thresholds of
+it calls not overfitted; images only by the means of five subsamples of 100 rows, a setting of its own, since all rows
+take seconds; its NewRowSynthesis is left out (half a minute a case). `dataxid-syntheval`: the thresholds of
 its sentences. `anonymeter`: a risk above 0 with its 95 % interval. `syntheval` states no thresholds.
 """
 
@@ -42,8 +44,7 @@ def summarize(
     repetitions: Repetitions,
     size: int,
     versions: dict[str, str | None],
-    seconds: float,
-    jobs: int,
+    effort: dict[str, float],
 ) -> dict[str, Any]:
     """All that ``render`` needs, as JSON holds it."""
     found = list(rows(outcomes))
@@ -58,8 +59,7 @@ def summarize(
         "level_of_sets": level_of_sets(outcomes),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _MINE}, **versions},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-        "seconds": seconds,
-        "jobs": jobs,
+        **effort,
         "seconds_a_case": {tool: sum(taken) / len(taken) for tool, taken in spent.items()},
         "rows": found,
         "beaten": beaten(found),
@@ -77,12 +77,13 @@ def render(summary: dict[str, Any]) -> str:
         cases=summary["cases"],
         minutes=summary["seconds"] / 60,
         jobs=summary["jobs"],
+        cpu=summary["cpu_seconds"] / 60,
         machine=summary["machine"],
         versions=told,
         missing=" ".join(absent),
         level=summary["level_of_sets"],
     )
-    parts = [head, _lost(summary["beaten"])]
+    parts = [head, _overview(found), _lost(summary["beaten"])]
     for name, setting in SETTINGS.items():
         here = [row for row in found if row["setting"] == name]
         if here:
@@ -92,6 +93,28 @@ def render(summary: dict[str, Any]) -> str:
     spent = [[tool, f"{seconds:.2f}"] for tool, seconds in summary["seconds_a_case"].items()]
     parts += ["## Seconds a case\n", _table(["auditor", "s"], spent)]
     return "\n".join(part for part in parts if part)
+
+
+def _overview(found: Rows) -> str:
+    """Tools × settings: the mean over all planted kinds, of each tool's best reading."""
+    hits: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in found:
+        if row.get("kind") and row["calls"] and row["share"] in (None, _OVERVIEW_SHARE):
+            hits[row["reading"].split(":")[0], row["setting"], row["of"]][row["reading"]].append(
+                _fraction(row["calls"])
+            )
+
+    def cell(tool: str, setting: str, of: str) -> str:
+        readings = hits.get((tool, setting, of), {}).values()
+        return _short(max(sum(each) / len(each) for each in readings)) if readings else "–"
+
+    settings = [name for name in SETTINGS if any(key[1] == name for key in hits)]
+    lines = [
+        [tool, *(f"{cell(tool, each, 'samples')} / {cell(tool, each, 'sets')}" for each in settings)]
+        for tool in dict.fromkeys(key[0] for key in hits)
+    ]
+    note = "Copies found / sets of 5 % copies called: mean over the planted kinds, by the best reading of each tool."
+    return f"## In short\n\n{note}\n\n{_table(['', *settings], lines)}"
 
 
 def _lost(lost: Rows) -> str:

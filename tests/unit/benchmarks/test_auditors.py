@@ -13,6 +13,7 @@ from benchmarks.auditors.table import render, summarize
 from benchmarks.auditors.tools import NATIVE, Finding, numbers, ours, plain, searched
 
 SIZE = 100
+EFFORT = {"jobs": 2, "seconds": 60.0, "cpu_seconds": 90.0}
 NOTHING = np.zeros(4, dtype=bool)
 
 
@@ -137,7 +138,8 @@ def test_hits_and_sizes_are_counted():
 def test_the_page_says_who_beats_us_and_who_is_missing():
     (lost,) = beaten(rows(outcomes()))
     assert (lost["reading"], lost["calls"], lost["ours"]) == ("good: score", [400, 400], [200, 400])
-    page = render(summarize(outcomes(), Repetitions(), 4, {"anonymeter": None, "sdmetrics": "1.0"}, 1.0, 2))
+    page = render(summarize(outcomes(), Repetitions(), 4, {"anonymeter": None, "sdmetrics": "1.0"}, EFFORT))
+    assert "| good | 1 / – |" in page
     assert "anonymeter: not installed." in page
     assert "sdmetrics 1.0" in page
     assert "| gaussian | samples | exact | good: score: 1 | ours: score: .50 |" in page
