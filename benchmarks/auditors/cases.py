@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.auditors.altered import IMAGE_ALTERATIONS, TABLE_NOISE
+from benchmarks.auditors.altered import COPIER, IMAGE_KINDS, TABLE_NOISE, alter_images, alter_rows
 from benchmarks.auditors.laws import CATEGORIES, DECIMALS, IMAGES, clusters, gaussian, images, mixed, tied
 
 Array = np.ndarray
 
 SHARES = (0.01, 0.02, 0.05, 0.2)
-COPIER = "smoothed copier"
-"""The kind of which every sample is one."""
 HONEST = "honest"
 GENERATORS = ("narrow", "wide", "blurred", "selective")
 """Wrong, but not memorizing. The spread is .5 and 1.5 times that of the law (images: the contrast .6 and 1.4 times);
@@ -94,7 +92,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     "tied": Setting("4 small integers: whole rows recur in the law", tied, ("exact",), decimals=(0,) * 4),
     "duplicated": Setting("gaussian, but every training row stands twice in train", gaussian, ("exact",), repeats=2),
-    "images": Setting(f"{IMAGES}, 8 bits", images, tuple(IMAGE_ALTERATIONS), GENERATORS),
+    "images": Setting(f"{IMAGES}, 8 bits", images, tuple(IMAGE_KINDS), GENERATORS),
 }
 
 
@@ -126,7 +124,11 @@ def _generate(generator: str, fresh: Array, train: Array, size: int) -> Array:
     if generator == "selective":
         return fresh[np.argsort(-fresh.mean(axis=tuple(range(1, fresh.ndim))), kind="stable")[:size]].copy()
     if generator == "blurred":
-        return IMAGE_ALTERATIONS["blurred"](fresh[:size], None) if image else fresh.reshape(3, size, -1).mean(axis=0)
+        return (
+            alter_images("blurred", fresh[:size], np.random.default_rng(0))
+            if image
+            else fresh.reshape(3, size, -1).mean(axis=0)
+        )
     if generator == HONEST:
         return fresh.copy()
     factor = {"narrow": 0.6, "wide": 1.4} if image else {"narrow": 0.5, "wide": 1.5}
@@ -137,11 +139,11 @@ def _generate(generator: str, fresh: Array, train: Array, size: int) -> Array:
 
 def _alter(kind: str, items: Array, train: Array, setting: Setting, rng: np.random.Generator) -> Array:
     if train.ndim > 2:
-        return IMAGE_ALTERATIONS[kind](items, rng)
-    noise = TABLE_NOISE[kind] * train.std(axis=0) * rng.standard_normal(items.shape)
-    noise[:, list(setting.categorical)] = 0
-    altered = items + noise
-    if setting.decimals is not None:
-        columns = [np.round(column, places) for column, places in zip(altered.T, setting.decimals, strict=True)]
-        altered = np.stack(columns, axis=1)
-    return altered
+        return alter_images(kind, items, rng)
+    spread = train.std(axis=0)
+    spread[list(setting.categorical)] = 0
+    altered = alter_rows(kind, items, spread, rng)
+    if setting.decimals is None:
+        return altered
+    columns = [np.round(column, places) for column, places in zip(altered.T, setting.decimals, strict=True)]
+    return np.stack(columns, axis=1)

@@ -20,8 +20,8 @@ class Repetitions:
     """How often each case is drawn; 99 honest ones give the statistics of sets a threshold at 1 %."""
 
     honest: int = 99
-    wrong: int = 30
-    planted: int = 6
+    wrong: int = 20
+    planted: int = 5
 
 
 def plan(repetitions: Repetitions) -> list[Spec]:

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.auditors.cases import HONEST, SETTINGS, SHARES, shares_of
 from benchmarks.auditors.run import Repetitions
 from benchmarks.auditors.score import OURS, Outcome, beaten, level_of_sets, rows
+from benchmarks.auditors.tools import TRANSFORMATIONS
 from mnemoscope.auditing import Rate
 
 Rows = list[dict[str, Any]]
@@ -30,11 +31,11 @@ all shares together. *Sets*: how often the whole set is called memorizing when 1
 copies. The best of a column is bold. *Real size*: how often honest samples or sets are accused at the tool's own
 threshold, with the 95 % interval. A dash: the tool has no such reading, or states no threshold.
 
+*Ours, searched*: the calibrated copy score under {transformations}, without the rest of the audit.
 Tools that read tables get images as the means of blocks of 4 × 4 pixels. `mostlyai-qa` is its own encoding and
 distances, called without the report around them; its only threshold is in words ("should not be significantly larger
 than 50 %"), read here as a one-sided binomial test at 5 %. `sdmetrics`: accused is a score below 1, the only value that
-it calls not overfitted; images only by the means of five subsamples of 100 rows, a setting of its own, since all rows
-take seconds; its NewRowSynthesis is left out (half a minute a case). `dataxid-syntheval`: the thresholds of
+it calls not overfitted; images only by a subsample of 100 rows, a setting of its own, since all rows take seconds; its NewRowSynthesis is left out (half a minute a case). `dataxid-syntheval`: the thresholds of
 its sentences. `anonymeter`: a risk above 0 with its 95 % interval. `syntheval` states no thresholds.
 """
 
@@ -77,6 +78,7 @@ def render(summary: dict[str, Any]) -> str:
         cases=summary["cases"],
         minutes=summary["seconds"] / 60,
         jobs=summary["jobs"],
+        transformations=", ".join(TRANSFORMATIONS),
         cpu=summary["cpu_seconds"] / 60,
         machine=summary["machine"],
         versions=told,
@@ -118,9 +120,9 @@ def _overview(found: Rows) -> str:
 
 
 def _lost(lost: Rows) -> str:
-    head = "## Where another tool finds more than ours, beyond chance\n"
+    head = "## Where another tool finds more than ours, beyond chance\n\nThe best of all readings on either side.\n"
     if not lost:
-        return head + "\nNowhere in this table.\n"
+        return head + "Nowhere in this table.\n"
     lines = [
         [
             row["setting"],
