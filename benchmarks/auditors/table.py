@@ -35,8 +35,10 @@ threshold, with the 95 % interval. A dash: the tool has no such reading, or stat
 Tools that read tables get images as the means of blocks of 4 × 4 pixels. `mostlyai-qa` is its own encoding and
 distances, called without the report around them; its only threshold is in words ("should not be significantly larger
 than 50 %"), read here as a one-sided binomial test at 5 %. `sdmetrics`: accused is a score below 1, the only value that
-it calls not overfitted; images only by a subsample of 100 rows, a setting of its own, since all rows take seconds; its NewRowSynthesis is left out (half a minute a case). `dataxid-syntheval`: the thresholds of
-its sentences. `anonymeter`: a risk above 0 with its 95 % interval. `syntheval` states no thresholds.
+it calls not overfitted; images only by a subsample of 100 rows, since all rows take seconds; its NewRowSynthesis is
+left out (half a minute a case). `dataxid-syntheval`: the thresholds of its sentences. `anonymeter`: a risk above 0 with
+its 95 % interval; tables only. `syntheval` states no thresholds. Of each tool that has many readings the best one was
+chosen after the fact, which flatters it.
 """
 
 
