@@ -1,4 +1,7 @@
-"""All benchmarks in one table: ``python -m benchmarks [MODULE ...]``."""
+"""All benchmarks in one table: ``python -m benchmarks [MODULE ...]``.
+
+The half hour of ``python -m benchmarks auditors`` is no part of it.
+"""
 
 import importlib
 import os
@@ -12,6 +15,9 @@ MODULES = ("core", "scores", "theory", "sweeps", "large_steps", "deep_limits")
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["auditors"]:
+        importlib.import_module("benchmarks.auditors").main(sys.argv[2:])
+        return
     console = Console()
     console.print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
