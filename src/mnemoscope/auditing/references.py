@@ -29,11 +29,13 @@ def gaussian_samples(train: Array, n: int, rng: np.random.Generator, *, around: 
     """
     dim = int(np.prod(train.shape[1:]))
     total, squares = np.zeros(dim), np.zeros(dim)
+    origin = np.asarray(train[0], dtype=np.float64).ravel()  # about it rounding leaves no variance where there is none
     for _, rows in row_chunks(train):
-        total += rows.sum(dim=0).numpy()
-        squares += (rows**2).sum(dim=0).numpy()
-    mean = total / len(train)
-    variance = float(np.mean(np.maximum(squares / len(train) - mean**2, 0)))
+        apart = rows.numpy() - origin
+        total += apart.sum(axis=0)
+        squares += (apart**2).sum(axis=0)
+    mean = origin + total / len(train)
+    variance = float(np.mean(np.maximum(squares / len(train) - (total / len(train)) ** 2, 0)))
     some = np.sort(rng.permutation(len(train))[:_SHRINKAGE_ITEMS])
     measured = ledoit_wolf_shrinkage(train[some].reshape(len(some), -1).astype(np.float64)) if variance > 0 else 0.0
     shrinkage = min(1.0, measured * len(some) / len(train))
