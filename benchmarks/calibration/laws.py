@@ -74,7 +74,9 @@ def rounded(n: int, rng: np.random.Generator) -> np.ndarray:
 
 def categorical(n: int, rng: np.random.Generator) -> np.ndarray:
     """Six columns of two to seven values, one-hot."""
-    columns = [np.eye(size)[rng.choice(size, n, p=np.arange(1, size + 1) / (size * (size + 1) / 2))] for size in range(2, 8)]
+    columns = [
+        np.eye(size)[rng.choice(size, n, p=np.arange(1, size + 1) / (size * (size + 1) / 2))] for size in range(2, 8)
+    ]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
@@ -195,7 +197,9 @@ REPEATS: dict[str, Case] = {
     "1 % blank frames": partial(honest, law=blank_frames),
     "digits with replacement from 600": partial(honest, law=digits_again),
     "items and noisy versions, held out too": partial(honest, law=and_noisy_versions, samples=_gaussian(20)),
-    "items and noisy versions, in train alone": partial(planted, law=_gaussian(20), training=and_noisy_versions, share=0),
+    "items and noisy versions, in train alone": partial(
+        planted, law=_gaussian(20), training=and_noisy_versions, share=0
+    ),
     "digits and JPEG versions, in train alone": partial(digits_and_versions, share=0),
 }
 """Honest generators where the training set repeats itself, by law or by hand."""
@@ -207,12 +211,16 @@ COPIES: dict[str, Case] = {
         for share in (0.01, 0.02, 0.05)
     },
     **{
-        f"{share:.0%} copies with noise of .2, d = 20": partial(planted, law=_gaussian(20), share=share, noise=0.2, n=MANY)
+        f"{share:.0%} copies with noise of .2, d = 20": partial(
+            planted, law=_gaussian(20), share=share, noise=0.2, n=MANY
+        )
         for share in (0.01, 0.02, 0.05)
     },
     "5% copies with noise of .5, d = 100": partial(planted, law=_gaussian(100), share=0.05, noise=0.5, n=MANY),
     **{
-        f"smoothed copier, noise of {noise:g}, d = 24": partial(planted, law=_gaussian(24), share=1, noise=noise, n=MANY)
+        f"smoothed copier, noise of {noise:g}, d = 24": partial(
+            planted, law=_gaussian(24), share=1, noise=noise, n=MANY
+        )
         for noise in (0.5, 0.7, 1.0)
     },
     "half are copies, items and noisy versions": partial(
