@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnemoscope.auditing import audit
+from mnemoscope.auditing import MEASURES, WHOLE_SET_STATISTICS, audit
 from mnemoscope.data import load_digits
 
 TRAIN, HOLDOUT = load_digits().split(500, seed=0)
@@ -49,3 +49,14 @@ def test_classes_and_groups() -> None:
     grouped = audit(HONEST, TRAIN, holdout=NULL, groups=groups)
     assert grouped.results[0].effective < 300
     assert grouped.closeness.expected == 649 / (649 + 75)
+
+
+def test_every_measure_and_statistic_goes_through_an_audit() -> None:
+    names = [*MEASURES, *WHOLE_SET_STATISTICS]
+    pixels = [name for name in names if name != "cosine"]
+    report = audit(TRAIN.take(np.arange(60)), TRAIN, holdout=NULL, measures=pixels)
+    assert [result.name for result in report.results] == [name for name in MEASURES if name != "cosine"]
+    assert all(result.rate.fraction == 1 for result in report.results)
+    assert [each.name for each in report.statistics] == list(WHOLE_SET_STATISTICS)
+    cosine = audit(HONEST, TRAIN, holdout=NULL, measures=["cosine"], features="cosine:pca:20")
+    assert cosine.results[0].name == "cosine"

@@ -51,7 +51,7 @@ class Embedding(ABC):
     def embed(self, items: Dataset) -> Dataset:
         """The features of ``items``, shape ``(n, dim)``, in their order, with their name, names and notes.
 
-        They are float32 and in memory: 4·n·dim bytes. (Pixels alone keep dtype and memory map.)
+        They are float32 and in memory: 4·n·dim bytes. (Pixels alone keep shape, dtype and memory map.)
 
         Raises:
             InputError: another event shape than the training set's (axes of size one do not matter), or features

@@ -15,7 +15,7 @@ from mnemoscope.errors import InputError
 
 @dataclass(frozen=True)
 class Pixels(FeatureSpace):
-    """The values themselves, flattened: in their own dtype, so that identical items stay so, and never copied."""
+    """The items themselves: in their own shape and dtype, so that identical items stay so, and never copied."""
 
     @property
     def name(self) -> str:
@@ -35,7 +35,8 @@ class _PixelEmbedding(Embedding):
 
     def embed(self, items: Dataset) -> Dataset:
         check_event_shape(items, self.event_shape, "pixels")
-        return Dataset(items.array.reshape(len(items), -1), items.name, items.value_range, items.names, items.notes)
+        array = items.array.reshape(len(items), *self.event_shape)
+        return Dataset(array, items.name, items.value_range, items.names, items.notes)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class _CosineEmbedding(Embedding):
 
     def embed(self, items: Dataset) -> Dataset:
         features = self.inner.embed(items)
-        directions = np.empty(features.array.shape, np.float32)
+        directions = np.empty((len(features), features.dim), np.float32)
         for where, rows in row_chunks(features.array):
             # By the largest value first: the squares of very small features would vanish.
             rows = rows / rows.abs().amax(dim=1, keepdim=True)
