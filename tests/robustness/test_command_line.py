@@ -139,7 +139,7 @@ def test_a_console_that_lacks_characters_gets_its_verdict(
     assert (ran.code, ran.complaints) == (0, [])
     assert "memoriz" in ran.out
     name = r"\u03bb.npy" if encoding == "cp1252" else "λ.npy"
-    (line,) = run(["audit", "λ.npy", "λ.npy"], encoding).complaints
+    (line,) = run(["audit", "λ.npy", "λ.npy", "--out", "other"], encoding).complaints
     assert line == f"mnemoscope: {name}: no such file or folder, and not a bundled data set ('digits')"
 
 

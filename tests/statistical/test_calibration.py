@@ -62,7 +62,7 @@ def test_the_supremum_has_its_size_where_honest_items_lean_on_each_other(monkeyp
     rng, runs, m = np.random.default_rng(1), 250, 100
 
     def rejected(worth: float | None) -> float:
-        found = [calibrated("s", "n", rng.uniform(size=m), pairs(m, rng), rng, worth) for _ in range(runs)]
+        found = [calibrated("s", "n", rng.uniform(size=m), pairs(m, rng), rng, null_worth=worth) for _ in range(runs)]
         return float(np.mean([each.p <= 0.05 for each in found]))
 
     assert rejected(m / 2) <= most(0.05, runs)

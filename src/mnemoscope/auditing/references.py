@@ -75,7 +75,7 @@ def blurred_shares(
 
 def _nearest_by_blur(items: torch.Tensor, noise: torch.Tensor, data: Array, centre: torch.Tensor) -> torch.Tensor:
     """For each blur and item the smallest squared distance to the data, less what all data have in common."""
-    best = torch.full((len(BLURS), len(items)), torch.inf)
+    best = torch.full((len(BLURS), len(items)), torch.inf, dtype=torch.float32, device="cpu")
     own = (noise * items).sum(dim=1)[:, None]
     for _, rows in row_chunks(data, rows=max(1, CHUNK_BYTES // (16 * len(items))), dtype=torch.float32):
         rows = rows - centre
