@@ -33,7 +33,7 @@ def repetition(case: str, seed: int) -> list[Line]:
 
 
 def _audited(draw: Draw, null: str, seed: int) -> Line:
-    line: Line = {"seed": seed, "null": null, "truth": float(draw.copies.mean())}
+    line: Line = {"seed": seed, "null": null, "truth": float(draw.copies.mean()), "copies": int(draw.copies.sum())}
     start = time.process_time()
     try:
         report = audit(draw.samples, draw.train, holdout=draw.holdout if null == HELD_OUT else None, seed=seed)
