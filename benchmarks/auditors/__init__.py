@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks auditors", description="The test of the tests.")
     parser.add_argument("--python-of-others", action="append", metavar="PATH", help="interpreter that has auditors")
     parser.add_argument("--out", type=Path, default=Path("docs/results/auditors"))
-    parser.add_argument("--size", type=int, default=500, help="training items, held-out items, samples")
+    parser.add_argument("--size", type=int, default=400, help="training items, held-out items, samples")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     for name in ("honest", "wrong", "planted"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Repetitions, name), help="repetitions")
