@@ -25,6 +25,7 @@ from mnemoscope.auditing.intervals import samples_needed
 from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.measures import STANDARD, Measure, WholeSetStatistic, make_measures
 from mnemoscope.auditing.null import LEFT_OUT_ITEMS, READINGS, Null, Repeats
+from mnemoscope.auditing.overlap import made_by_hand
 from mnemoscope.auditing.pool import Pool
 from mnemoscope.auditing.private import new_key
 from mnemoscope.auditing.repeats import Repeated
@@ -106,7 +107,7 @@ def audit(
     _need(samples.n_samples, resolution, samples.name, "generated samples")
 
     comparison = Comparison(train, repeated.first, rng, space=space, transformation=transformation, progress=progress)
-    search, near = comparison.search(samples), None
+    search, near, pool = comparison.search(samples), None, None
     n_holdout = 0 if held_out is None else held_out.n_samples
     strata = None if classes is None else Labels.read(classes, train.n_samples, n_holdout, "classes")
     if held_out is None:
@@ -122,7 +123,8 @@ def audit(
 
     same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
-    coincidences = _coincidences(comparison, same, repeated)
+    made = reading == "made" or (pool is not None and made_by_hand(repeated, pool.held_out))
+    coincidences = None if repeated.redundant and not made else _coincidences(comparison, same)
     matched = Null.matched(comparison, samples, LEFT_OUT_ITEMS, rng)
     evidence = tuple(
         gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
@@ -162,11 +164,11 @@ def _need(n: int, resolution: float, name: str, what: str) -> None:
         )
 
 
-def _coincidences(comparison: Comparison, same: Array, repeated: Repeated) -> float | None:
-    """How many identical samples chance explains where no training item repeats another."""
+def _coincidences(comparison: Comparison, same: Array) -> float | None:
+    """How many identical samples chance explains where no training item repeats another, but by somebody's hand."""
     train, index = comparison.train.array, comparison.index
     rows = np.unique(same[same >= 0])
-    if repeated.redundant or not len(rows) or is_constant(train, rows).all():
+    if not len(rows) or is_constant(train, rows).all():
         return None
     return expected_coincidences(len(same), train, index.spacing, index.dimension)
 

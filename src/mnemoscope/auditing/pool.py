@@ -72,13 +72,24 @@ class Pool:
         """
         index, other = comparison.index, comparison.other_index(self.holdout, self.held_out.first)
         to_holdout = comparison.nearest(samples, other, self.holdout)
-        array = gaussian_samples(self.train.array, min(len(samples), _REFERENCE_SAMPLES), rng)
-        fitted = Dataset(array, "reference", self.train.value_range)
-        reference = self._votes(comparison.search(fitted).nearest, comparison.nearest(fitted, other, self.holdout))
+        # A Gaussian may be fitted either way; by maximum likelihood where there are more items than values.
+        fits = (True, False) if len(self.train) > self.train.dim else (True,)
+        references = [
+            self._reference(comparison, other, min(len(samples), _REFERENCE_SAMPLES), fit, rng) for fit in fits
+        ]
+        reference = max(references, key=lambda votes: votes.share)
         nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
         blurred = blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
         votes = self._votes(search.nearest, to_holdout)
         return closeness(votes, reference, self._n_units(index, other), blurred, nearest, rng)
+
+    def _reference(
+        self, comparison: Comparison, other: TrainingIndex, n: int, shrink: bool, rng: np.random.Generator
+    ) -> Votes:
+        """Votes of samples of a Gaussian fitted to train, with a shrunk covariance or the likeliest."""
+        array = gaussian_samples(self.train.array, n, rng, shrink=shrink)
+        fitted = Dataset(array, "reference", self.train.value_range)
+        return self._votes(comparison.search(fitted).nearest, comparison.nearest(fitted, other, self.holdout))
 
     def _votes(self, to_train: Nearest, to_holdout: Nearest) -> Votes:
         multiplicities = self.repeated.multiplicity, self.held_out.multiplicity

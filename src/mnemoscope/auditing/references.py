@@ -18,10 +18,12 @@ BLURS = np.geomspace(1 / 16, 16, 17)
 _SHRINKAGE_ITEMS = 2000
 
 
-def gaussian_samples(train: Array, n: int, rng: np.random.Generator, *, around: Array | None = None) -> Array:
+def gaussian_samples(
+    train: Array, n: int, rng: np.random.Generator, *, around: Array | None = None, shrink: bool = True
+) -> Array:
     """Samples of a Gaussian with mean and Ledoit–Wolf (2004) covariance of ``train``, shape ``(n, *event)``, float32.
 
-    With the mean of ``around``, if it is given.
+    With the mean of ``around``, if it is given, and the covariance of maximum likelihood without ``shrink``.
 
     Drawn as mean + √((1 − a)/N) Σ ξ_i (x_i − mean) + √(a v) η, with ξ and η standard normal, a the shrinkage and v the
     mean variance: no covariance matrix is formed, and the training set is read in chunks. The shrinkage, which falls as
@@ -36,8 +38,9 @@ def gaussian_samples(train: Array, n: int, rng: np.random.Generator, *, around: 
         squares += (apart**2).sum(axis=0)
     mean = origin + total / len(train)
     variance = float(np.mean(np.maximum(squares / len(train) - (total / len(train)) ** 2, 0)))
+    shrink = shrink and variance > 0
     some = np.sort(rng.permutation(len(train))[:_SHRINKAGE_ITEMS])
-    measured = ledoit_wolf_shrinkage(train[some].reshape(len(some), -1).astype(np.float64)) if variance > 0 else 0.0
+    measured = ledoit_wolf_shrinkage(train[some].reshape(len(some), -1).astype(np.float64)) if shrink else 0.0
     shrinkage = min(1.0, measured * len(some) / len(train))
     made = mean + np.sqrt(shrinkage * variance) * rng.standard_normal((n, dim))
     weight = np.sqrt((1 - shrinkage) / len(train))

@@ -66,5 +66,5 @@ class Repeated:
 def _digests(array: Array) -> Iterator[bytes]:
     for _, rows in row_chunks(array):
         # Adding zero turns -0.0, which rounded tables are full of, into the 0.0 that it equals.
-        for item in (rows + 0.0).numpy():
+        for item in np.ascontiguousarray((rows + 0.0).numpy()):
             yield hashlib.blake2b(item.data, digest_size=16).digest()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mnemoscope.auditing import Rate, Repeated, audit, difference_interval
 from mnemoscope.auditing.identical import Identical, expected_coincidences
 from mnemoscope.auditing.nearest import TrainingIndex
-from mnemoscope.auditing.overlap import _too_many
+from mnemoscope.auditing.overlap import _too_many, made_by_hand
 from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
 
@@ -106,6 +106,19 @@ def test_a_few_repeats_in_train_alone_leave_it_open(tmp_path: Path) -> None:
     assert (report.tone, report.memorizes) == ("unclear", False)
     report.to_html(tmp_path / "report.html")
     assert '<div class="verdict">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_repeats_made_by_hand_explain_no_identical_samples() -> None:
+    """Thirty twins in train and none across the split were made there: five identical samples are five copies."""
+    train = np.concatenate([TRAIN, TRAIN[:30]])
+    report = audit(with_copies([5, 9, 100, 200, 300]), train, holdout=HOLDOUT)
+    assert report.memorizes
+    assert not made_by_hand(Repeated(np.concatenate([TRAIN, TRAIN[:2]])), Repeated(HOLDOUT))
+    assert not made_by_hand(Repeated(integers(80, 1)), Repeated(integers(200, 2)))
+
+
+def test_order_in_memory_does_not_matter() -> None:
+    assert Repeated(np.asfortranarray(integers(80, 1))).digests == Repeated(integers(80, 1)).digests
 
 
 def test_repeats_in_train_do_not_acquit() -> None:

@@ -146,3 +146,14 @@ def test_one_verdict_from_all_tests() -> None:
     fitted = train.mean(axis=0) + rng.normal(size=(500, 24)) @ np.linalg.cholesky(np.cov(train.T)).T
     leaning = audit(fitted, train, holdout=holdout)
     assert (leaning.memorizes, leaning.drawn) == (False, False)
+
+
+def test_a_gaussian_fitted_by_maximum_likelihood_is_not_drawn() -> None:
+    """Its covariance is not shrunk, so that it leans more than the shrunk reference: both are fitted Gaussians."""
+    drawn = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        train, holdout = rng.normal(size=(2, 200, 20))
+        fitted = train.mean(axis=0) + rng.normal(size=(200, 20)) @ np.linalg.cholesky(np.cov(train.T)).T
+        drawn.append(audit(fitted, train, holdout=holdout).drawn)
+    assert sum(drawn) <= 1
