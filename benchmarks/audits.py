@@ -2,8 +2,8 @@
 
     python -m benchmarks audits
 
-The floor of closeness is the search against the held-out items, that of a transformation its number of variants times one
-search.
+The floor of closeness is the search against the held-out items, that of a transformation as many searches as it has
+variants.
 """
 
 import numpy as np
