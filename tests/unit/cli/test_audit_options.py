@@ -137,3 +137,39 @@ def test_what_cannot_be_compared_is_one_line(run: Run, arguments: list[str], com
 def test_the_commands_are_there() -> None:
     names = {command.callback.__name__ for command in app.registered_commands if command.callback}
     assert {"audit", "compare"} <= names
+
+
+def test_where_and_how_copies_are_sought(run: Run, tmp_path: Path) -> None:
+    """Flipped copies are found in features under a transformation; classes and groups come from files."""
+    train, holdout = np.load("train.npy"), np.load("holdout.npy")
+    np.save("flipped.npy", np.concatenate([train[:20, :, ::-1], np.load("honest.npy")[:100]]))
+    Path("classes.txt").write_text("\n".join("even" if i % 2 else "odd" for i in range(len(train) + len(holdout))))
+    np.save("groups.npy", np.arange(len(train) + len(holdout)))
+    plain = ("audit", "flipped.npy", "train.npy", "--holdout", "holdout.npy", "--json", "--out", "plain")
+    assert not json.loads(run(*plain)[1])["memorizes"]
+    code, out, _ = run(
+        *(*plain[:-1], "sought", "--features", "pca:40", "--transformations", "flips"),
+        *("--classes", "classes.txt", "--groups", "groups.npy"),
+    )
+    read = json.loads(out)
+    assert (code, read["memorizes"]) == (0, True)
+    assert (read["provenance"]["features"], read["provenance"]["transformations"]) == ("pca:40", ["flips"])
+    assert read["extracted"]["classes"].keys() == {"even", "odd"}
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--transformations", "mirrors"], "transformation: unknown name 'mirrors'"),
+        (["--features", "pca:none"], "features pca:none: the number of components"),
+        (["--classes", "nowhere.txt"], "nowhere.txt: "),
+        (["--classes", "train.npy"], "train.npy: labels are one for each item, got shape"),
+        (["--groups", "few.txt"], "groups: needs one label for each of"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line(run: Run, options: list[str], complaint: str) -> None:
+    Path("few.txt").write_text("a\nb\n")
+    code, _, errors = run("audit", "honest.npy", "train.npy", "--holdout", "holdout.npy", *options)
+    assert code == 2
+    assert complaint in errors.splitlines()[-1]
+    assert not Path("mnemoscope-audit").exists()
