@@ -12,10 +12,11 @@ from mnemoscope.auditing.measures import Search
 from mnemoscope.auditing.nearest import Nearest, TrainingIndex
 from mnemoscope.auditing.null import HELD_OUT, LEFT_OUT_ITEMS, Null
 from mnemoscope.auditing.overlap import check_identical, check_near
-from mnemoscope.auditing.references import blurred_shares, gaussian_samples
+from mnemoscope.auditing.references import blurred_shares, fitted_gaussians
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.votes import Votes, cast_votes
 from mnemoscope.data import Dataset
+from mnemoscope.data.arrays import Array
 
 _REFERENCE_SAMPLES = 1000
 _BLURRED = 500
@@ -72,22 +73,15 @@ class Pool:
         """
         index, other = comparison.index, comparison.other_index(self.holdout, self.held_out.first)
         to_holdout = comparison.nearest(samples, other, self.holdout)
-        # A Gaussian may be fitted either way; by maximum likelihood where there are more items than values.
-        fits = (True, False) if len(self.train) > self.train.dim else (True,)
-        references = [
-            self._reference(comparison, other, min(len(samples), _REFERENCE_SAMPLES), fit, rng) for fit in fits
-        ]
-        reference = max(references, key=lambda votes: votes.share)
+        fitted = fitted_gaussians(self.train.array, min(len(samples), _REFERENCE_SAMPLES), rng)
+        # A Gaussian may be fitted in two ways: neither is a memorizer.
+        reference = max((self._reference(comparison, other, each) for each in fitted), key=lambda votes: votes.share)
         nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
         blurred = blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
         votes = self._votes(search.nearest, to_holdout)
         return closeness(votes, reference, self._n_units(index, other), blurred, nearest, rng)
 
-    def _reference(
-        self, comparison: Comparison, other: TrainingIndex, n: int, shrink: bool, rng: np.random.Generator
-    ) -> Votes:
-        """Votes of samples of a Gaussian fitted to train, with a shrunk covariance or the likeliest."""
-        array = gaussian_samples(self.train.array, n, rng, shrink=shrink)
+    def _reference(self, comparison: Comparison, other: TrainingIndex, array: Array) -> Votes:
         fitted = Dataset(array, "reference", self.train.value_range)
         return self._votes(comparison.search(fitted).nearest, comparison.nearest(fitted, other, self.holdout))
 

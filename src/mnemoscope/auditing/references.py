@@ -15,40 +15,51 @@ from mnemoscope.data.arrays import CHUNK_BYTES, Array, row_chunks
 BLURS = np.geomspace(1 / 16, 16, 17)
 """Blurs at which the share is measured, in typical distances between neighbouring training items."""
 
-_SHRINKAGE_ITEMS = 2000
+_SHRINKAGE_ITEMS, _NEGLIGIBLE = 2000, 0.01
 
 
-def gaussian_samples(
-    train: Array, n: int, rng: np.random.Generator, *, around: Array | None = None, shrink: bool = True
-) -> Array:
+def gaussian_samples(train: Array, n: int, rng: np.random.Generator, *, around: Array | None = None) -> Array:
     """Samples of a Gaussian with mean and Ledoit–Wolf (2004) covariance of ``train``, shape ``(n, *event)``, float32.
 
-    With the mean of ``around``, if it is given, and the covariance of maximum likelihood without ``shrink``.
-
-    Drawn as mean + √((1 − a)/N) Σ ξ_i (x_i − mean) + √(a v) η, with ξ and η standard normal, a the shrinkage and v the
-    mean variance: no covariance matrix is formed, and the training set is read in chunks. The shrinkage, which falls as
-    1/N, is measured on up to 2,000 items.
+    With the mean of ``around``, if it is given.
     """
-    dim = int(np.prod(train.shape[1:]))
-    total, squares = np.zeros(dim), np.zeros(dim)
-    origin = np.asarray(train[0], dtype=np.float64).ravel()  # about it rounding leaves no variance where there is none
-    for _, rows in row_chunks(train):
-        apart = rows.numpy() - origin
-        total += apart.sum(axis=0)
-        squares += (apart**2).sum(axis=0)
-    mean = origin + total / len(train)
-    variance = float(np.mean(np.maximum(squares / len(train) - (total / len(train)) ** 2, 0)))
-    shrink = shrink and variance > 0
+    shrunk = fitted_gaussians(train, n, rng)[0]
+    if around is None:
+        return shrunk
+    return np.asarray(shrunk + (_mean(around) - _mean(train)).reshape(train.shape[1:]), dtype=np.float32)
+
+
+def fitted_gaussians(train: Array, n: int, rng: np.random.Generator) -> list[Array]:
+    """Samples of Gaussians fitted to ``train``, each of shape ``(n, *event)``, float32.
+
+    One with the Ledoit–Wolf (2004) covariance and, where there are more items than values and it is another one, one
+    with that of maximum likelihood. Drawn as mean + √((1 − a)/N) Σ ξ_i (x_i − mean) + √(a v) η, with ξ and η standard
+    normal, a the shrinkage (zero for the second) and v the mean variance: no covariance matrix is formed, and the
+    training set is read in chunks. The shrinkage, which falls as 1/N, is measured on up to 2,000 items.
+    """
+    dim, mean = int(np.prod(train.shape[1:])), _mean(train)
     some = np.sort(rng.permutation(len(train))[:_SHRINKAGE_ITEMS])
-    measured = ledoit_wolf_shrinkage(train[some].reshape(len(some), -1).astype(np.float64)) if shrink else 0.0
-    shrinkage = min(1.0, measured * len(some) / len(train))
-    made = mean + np.sqrt(shrinkage * variance) * rng.standard_normal((n, dim))
-    weight = np.sqrt((1 - shrinkage) / len(train))
+    items = train[some].reshape(len(some), dim).astype(np.float64)
+    variance = float(items.var(axis=0).mean())
+    measured = ledoit_wolf_shrinkage(items) * len(some) / len(train) if np.ptp(items, axis=0).any() else 0.0
+    shrinkage = float(np.clip(measured, 0, 1))
+    likeliest = np.zeros((n, dim))
     for _, rows in row_chunks(train, rows=max(1, CHUNK_BYTES // (8 * max(n, dim)))):
-        made += weight * (rng.standard_normal((n, len(rows))) @ (rows.numpy() - mean))
-    if around is not None:
-        made += sum(rows.sum(dim=0).numpy() for _, rows in row_chunks(around)) / len(around) - mean
-    return np.asarray(made.reshape(n, *train.shape[1:]), dtype=np.float32)
+        apart = (rows.numpy() - mean).astype(np.float32)
+        likeliest += rng.standard_normal((n, len(rows)), dtype=np.float32) @ apart
+    likeliest /= np.sqrt(len(train))
+    noise = rng.standard_normal((n, dim))
+    made = [mean + np.sqrt(1 - shrinkage) * likeliest + np.sqrt(shrinkage * variance) * noise]
+    if len(train) > dim and shrinkage > _NEGLIGIBLE:
+        made.append(mean + likeliest)
+    return [np.asarray(each.reshape(n, *train.shape[1:]), dtype=np.float32) for each in made]
+
+
+def _mean(array: Array) -> Float[np.ndarray, " dim"]:
+    """Of the items, about the first of them: where there is no variance rounding makes none."""
+    origin = np.asarray(array[0], dtype=np.float64).ravel()
+    total = sum(((rows.numpy() - origin).sum(axis=0) for _, rows in row_chunks(array)), np.zeros(len(origin)))
+    return np.asarray(origin + total / len(array))
 
 
 def blurred_shares(

@@ -71,14 +71,14 @@ def test_the_permutation_law_has_the_moments_of_drawing_without_replacement() ->
 
 @pytest.mark.statistical
 def test_size_of_the_permutation_test_and_a_control_that_fails() -> None:
-    """300 honest data sets: 5 % within chance; a binomial test, which ignores the hubs, rejects twice as often."""
+    """150 honest data sets: 5 % within chance; a binomial test, which ignores the hubs, rejects twice as often."""
     rng = np.random.default_rng(2)
     permuted, binomial = [], []
-    for _ in range(300):
+    for _ in range(150):
         votes, n_units = hub_votes(rng)
         permuted.append(permutation_p(votes, n_units, rng) <= 0.05)
         binomial.append(binomtest(round(votes.count[votes.is_train].sum()), 200, 0.5, "greater").pvalue <= 0.05)
-    assert 0.02 < np.mean(permuted) < 0.08
+    assert 0.01 < np.mean(permuted) < 0.1
     assert np.mean(binomial) > 0.085
 
 

@@ -102,9 +102,9 @@ def test_one_honest_sample_again_and_again_is_one_sample(noise: float) -> None:
     """Its score is any honest score: at the median of the null a thousand repeats prove nothing. A copy's still do."""
     rng = np.random.default_rng(0)
     train, holdout = rng.normal(size=(2, 400, 12))
-    fresh = rng.normal(size=(20, 12))
+    fresh = rng.normal(size=(10, 12))
     again = [audit(item + noise * rng.normal(size=(300, 12)), train, holdout=holdout) for item in fresh]
-    assert sum(report.memorizes for report in again) <= 4
+    assert sum(report.memorizes for report in again) <= 3
     assert not any(report.tone == "clear" for report in again)
     copied = audit(train[3] + 0.05 * rng.normal(size=12) + noise * rng.normal(size=(300, 12)), train, holdout=holdout)
     assert copied.memorizes
