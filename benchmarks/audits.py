@@ -25,18 +25,18 @@ def closeness_rows() -> list[dict[str, object]]:
     samples, holdout = test.take(np.arange(N_SAMPLES)), test.take(np.arange(N_SAMPLES, N_SAMPLES + N_HELD_OUT))
     comparison = _comparison(train, [])
     pool = Pool(train, holdout, Repeated(train.array), Repeated(holdout.array), classes=None, groups=None)
-    search = comparison.search(samples)
-    pool.closeness(comparison, search, samples, np.random.default_rng(0))  # what is measured once is measured
-    other = comparison.other_index(holdout, pool.held_out.first)
-    closeness, held_out, samples_search = seconds_in_turn(
-        lambda: pool.closeness(comparison, search, samples, np.random.default_rng(0)),
-        lambda: comparison.nearest(samples, other, holdout),
+    search, held_out = comparison.search(samples), comparison.search(holdout)
+    pool.closeness(comparison, search, held_out, np.random.default_rng(0))  # what is measured once is measured
+    other = comparison.other_index(held_out.items, pool.held_out.first)
+    closeness, among_held_out, samples_search = seconds_in_turn(
+        lambda: pool.closeness(comparison, search, held_out, np.random.default_rng(0)),
+        lambda: comparison.nearest(search.items, other, holdout),
         lambda: comparison.search(samples),
         repeats=2,
     )
     return [
         row("closeness of 2,000 samples, 60,000 + 3,000 × 784, references included (s)", closeness),
-        row("… its search against the held-out items (s)", held_out),
+        row("… its search against the held-out items (s)", among_held_out),
         row("… over one search of the samples in train", closeness / samples_search),
     ]
 

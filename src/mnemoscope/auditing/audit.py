@@ -119,7 +119,7 @@ def audit(
         units = None if groups is None else Labels.read(groups, train.n_samples, n_holdout, "groups")
         pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
         nulls = (pool.null(comparison, rng),)
-        near = pool.closeness(comparison, search, samples, rng)
+        near = pool.closeness(comparison, search, nulls[0].search, rng)
 
     same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
@@ -129,7 +129,7 @@ def audit(
     evidence = tuple(
         gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
     )
-    sets = (comparison.features.array, None if held_out is None else comparison.embed(held_out).array)
+    sets = (comparison.features.array, None if held_out is None else nulls[0].search.items)
     settings = {
         "seed": seed,
         "resolution": resolution,

@@ -11,6 +11,7 @@ from mnemoscope.auditing.measures import Geometry, Search
 from mnemoscope.auditing.nearest import Nearest, TrainingIndex
 from mnemoscope.auditing.transformations import Transformation
 from mnemoscope.data import Dataset
+from mnemoscope.data.arrays import Array
 
 
 class Comparison:
@@ -47,16 +48,20 @@ class Comparison:
         self.index = TrainingIndex(self.features.array, first, rng, progress=progress)
         self.geometry = Geometry(self.features.dim, float(np.ptp(self.features.value_range)))
 
-    def nearest(self, items: Dataset, index: TrainingIndex, reference: Dataset) -> Nearest:
-        """The nearest of the reference items and their variants, by the index of those as they are."""
-        queries = self.embed(items).array
-        found = [each.nearest(queries) for each in self._indices(index, reference)]
-        return Nearest.over_variants(found)
+    def nearest(self, items: Array, index: TrainingIndex, reference: Dataset) -> Nearest:
+        """The nearest of the reference items and their variants, by the index of those as they are.
+
+        Args:
+            items: where distances are taken, as ``Search.items`` is.
+            index: of the reference items.
+            reference: themselves, for their variants.
+        """
+        return Nearest.over_variants([each.nearest(items) for each in self._indices(index, reference)])
 
     def search(self, items: Dataset) -> Search:
         """Items from elsewhere against the training set."""
-        found = self.nearest(items, self.index, self.train)
-        return Search(found, self.geometry, self.index, self.embed(items).array)
+        queries = self.embed(items).array
+        return Search(self.nearest(queries, self.index, self.train), self.geometry, self.index, queries)
 
     def search_left_out(self, rows: Int[np.ndarray, " items"], *, with_unit: bool) -> Search:
         """Training items against all others."""
@@ -64,9 +69,9 @@ class Comparison:
         found = [each.left_out(rows, items, with_unit=with_unit) for each in self._indices(self.index, self.train)]
         return Search(Nearest.over_variants(found), self.geometry, self.index, items, rows)
 
-    def other_index(self, items: Dataset, first: Int[np.ndarray, " items"]) -> TrainingIndex:
-        """An index of other reference items, as the held-out ones."""
-        return TrainingIndex(self.embed(items).array, first, self._rng, progress=self._progress)
+    def other_index(self, items: Array, first: Int[np.ndarray, " items"]) -> TrainingIndex:
+        """An index of other reference items, as the held-out ones, where distances are taken."""
+        return TrainingIndex(items, first, self._rng, progress=self._progress)
 
     def _indices(self, index: TrainingIndex, reference: Dataset) -> Iterator[TrainingIndex]:
         """Of the reference items and of each of their variants, one in memory at a time."""

@@ -100,7 +100,7 @@ def independent_samples(search: Search) -> float:
     if n < 2:
         return float(n)
     apart = nearest_neighbours(search.items, search.items, 1, exclude=np.arange(n)).distances[:, 0]
-    alone = apart >= search.index.spacing / 3
+    alone = apart >= search.index.clump
     cells = np.stack([search.nearest.indices, search.nearest.seconds, np.where(alone, np.arange(n), -1)], axis=1)
     sizes = np.unique(cells, axis=0, return_counts=True)[1]
     return float(n**2 / np.sum(sizes**2))

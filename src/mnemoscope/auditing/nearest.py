@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.data.arrays import CHUNK_BYTES, Array
 from mnemoscope.neighbours import Neighbours, nearest_neighbours
 
@@ -95,7 +96,8 @@ class TrainingIndex:
         self._some, sparse = np.sort(order[:_SOME]), train[np.sort(order[:size])]
         if len(sparse) > 1:
             within = nearest_neighbours(sparse, sparse, min(10, len(sparse) - 1), exclude=np.arange(len(sparse)))
-            self.dimension = _typical_dimension(within.distances)
+            # By the median: clumps must not lower it.
+            self.dimension = intrinsic_dimension(within.distances, average=np.median)
             dimension = self.dimension or np.inf
             self.gap = max(_SMALLEST_GAP, _BY_ACCIDENT ** (-1 / dimension))
             thinned = (len(sparse) / len(self.distinct)) ** (1 / dimension)
@@ -127,6 +129,11 @@ class TrainingIndex:
         return self._nearest(self.train[rows] if items is None else items, exclude, alone=alone)
 
     @property
+    def clump(self) -> float:
+        """The radius that a unit stays below: a third of the typical distance between neighbours."""
+        return self.spacing / _SMALLEST_GAP
+
+    @property
     def has_near_duplicates(self) -> bool:
         """Whether more training items have near-duplicates than accident explains."""
         return float(np.mean(self._radius(self.lists) >= 0)) > _BEYOND_ACCIDENT * _BY_ACCIDENT
@@ -151,7 +158,7 @@ class TrainingIndex:
     def are_near_duplicates(self, found: Nearest) -> Bool[np.ndarray, " items"]:
         """Which items from elsewhere would be in the unit of their nearest training item."""
         first, second = found.distances.T
-        return np.asarray((first < self.spacing / _SMALLEST_GAP) & (self.gap * first < second))
+        return np.asarray((first < self.clump) & (self.gap * first < second))
 
     def neighbours(self, items: Array, k: int, leave_out: Int[np.ndarray, " items"] | None = None) -> Neighbours:
         """The k nearest distinct training items of each item; of ``leave_out`` each item passes over one row."""
@@ -204,7 +211,7 @@ class TrainingIndex:
         inside[inside.all(axis=1), -1] = False
         second = np.argmax(~inside, axis=1)
         unit = np.min(np.where(inside, lists.indices, np.iinfo(np.int64).max), axis=1)
-        reaches = np.max(np.where(np.isinf(around), 0, around), axis=1) >= self.spacing / _SMALLEST_GAP
+        reaches = np.max(np.where(np.isinf(around), 0, around), axis=1) >= self.clump
         items = np.arange(len(second))
         distances = np.stack([lists.distances[:, 0], lists.distances[items, second]], axis=1)
         return Nearest(distances, lists.indices[:, 0], lists.indices[items, second], unit), reaches
@@ -214,7 +221,7 @@ class TrainingIndex:
         if others.shape[1] < 2:
             return np.full(len(others), -1.0)
         radius, beyond = others[:, :-1], others[:, 1:]
-        lonely = (radius < self.spacing / _SMALLEST_GAP) & (self.gap * radius < beyond) & np.isfinite(beyond)
+        lonely = (radius < self.clump) & (self.gap * radius < beyond) & np.isfinite(beyond)
         return np.asarray(np.max(np.where(lonely, radius, -1.0), axis=1))
 
     def _around_first(self, lists: "_Lists") -> Float[np.ndarray, "items k"]:
@@ -227,15 +234,6 @@ class TrainingIndex:
             members = self.train[part.ravel()].reshape(*part.shape, -1).astype(np.float64)
             around[start : start + rows] = np.linalg.norm(members - members[:, :1], axis=2)
         return np.where(np.isinf(lists.distances), np.inf, around)
-
-
-def _typical_dimension(distances: Float[np.ndarray, "items k"]) -> float | None:
-    """As ``intrinsic_dimension``, by the median over items in place of the mean: clumps must not lower it."""
-    distances = distances[distances[:, 0] > 0]
-    if len(distances) == 0 or distances.shape[1] < 2:
-        return None
-    inverse = float(np.median(np.mean(np.log(distances[:, -1:] / distances[:, :-1]), axis=1)))
-    return 1 / inverse if inverse > 0 else None
 
 
 class _Lists(NamedTuple):

@@ -49,31 +49,31 @@ class Pool:
             InputError: they, or their groups, are in train as well.
         """
         check_identical(self.holdout, self.train, self.repeated, self.held_out)
+        search = comparison.search(self.holdout)
         shared: tuple[Int[np.ndarray, " items"], ...] = ()
         if self.groups is not None:
             self.groups.check_apart("groups")
             shared = (self.groups.holdout,)
-        elif (other := comparison.other_index(self.holdout, self.held_out.first)).has_near_duplicates:
+        elif (other := comparison.other_index(search.items, self.held_out.first)).has_near_duplicates:
             shared = (other.nearest(other.train).units,)
-        search = comparison.search(self.holdout)
         left_out = Null.left_out(comparison, LEFT_OUT_ITEMS, "law", rng)
         check_near(self.holdout, self.train, comparison.index, search.nearest, left_out.nearest)
         return Null(HELD_OUT, search, self.repeated.rows_of(self.held_out) >= 0, shared)
 
     def closeness(
-        self, comparison: Comparison, search: Search, samples: Dataset, rng: np.random.Generator
+        self, comparison: Comparison, search: Search, held_out: Search, rng: np.random.Generator
     ) -> Closeness:
         """How close samples are to train, and how close a fitted Gaussian and blurred items would be.
 
         Args:
             comparison: with the training set.
             search: of the samples in it.
-            samples: themselves.
+            held_out: of the held-out items in it.
             rng: for the references, permutations and bootstrap.
         """
-        index, other = comparison.index, comparison.other_index(self.holdout, self.held_out.first)
-        to_holdout = comparison.nearest(samples, other, self.holdout)
-        fitted = fitted_gaussians(self.train.array, min(len(samples), _REFERENCE_SAMPLES), rng)
+        index, other = comparison.index, comparison.other_index(held_out.items, self.held_out.first)
+        to_holdout = comparison.nearest(search.items, other, self.holdout)
+        fitted = fitted_gaussians(self.train.array, min(len(search.items), _REFERENCE_SAMPLES), rng)
         # A Gaussian may be fitted in two ways: neither is a memorizer.
         reference = max((self._reference(comparison, other, each) for each in fitted), key=lambda votes: votes.share)
         nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
@@ -82,8 +82,8 @@ class Pool:
         return closeness(votes, reference, self._n_units(index, other), blurred, nearest, rng)
 
     def _reference(self, comparison: Comparison, other: TrainingIndex, array: Array) -> Votes:
-        fitted = Dataset(array, "reference", self.train.value_range)
-        return self._votes(comparison.search(fitted).nearest, comparison.nearest(fitted, other, self.holdout))
+        fitted = comparison.search(Dataset(array, "reference", self.train.value_range))
+        return self._votes(fitted.nearest, comparison.nearest(fitted.items, other, self.holdout))
 
     def _votes(self, to_train: Nearest, to_holdout: Nearest) -> Votes:
         multiplicities = self.repeated.multiplicity, self.held_out.multiplicity

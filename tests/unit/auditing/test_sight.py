@@ -1,6 +1,7 @@
 """What the chosen settings see, by copies planted in the data at hand."""
 
 import numpy as np
+from torch import Tensor
 
 from mnemoscope.auditing import MEASURES, WHOLE_SET_STATISTICS, audit
 from mnemoscope.data import load_digits
@@ -60,3 +61,18 @@ def test_every_measure_and_statistic_goes_through_an_audit() -> None:
     assert [each.name for each in report.statistics] == list(WHOLE_SET_STATISTICS)
     cosine = audit(HONEST, TRAIN, holdout=NULL, measures=["cosine"], features="cosine:pca:20")
     assert cosine.results[0].name == "cosine"
+
+
+def test_every_set_is_embedded_once() -> None:
+    """A network is dear: samples, held-out and training items go through it one time each."""
+    seen: list[np.ndarray] = []
+
+    def network(batch: Tensor) -> Tensor:
+        seen.append(batch.numpy().reshape(len(batch), -1).copy())
+        return batch.flatten(1)
+
+    audit(HONEST, TRAIN, holdout=NULL, features=network, measures=["distance-ratio", "ct"])
+    rows = np.concatenate(seen)
+    for data in (HONEST, NULL):
+        own = data.array.reshape(len(data), -1) / np.float32(16)
+        assert [int((rows == row).all(axis=1).sum()) for row in own[:20]] == [1] * 20
