@@ -58,9 +58,8 @@ def _audited(draw: Draw, null: str, seed: int) -> Line:
         votes = round(closeness.share * len(draw.samples))
         line |= {
             "share": closeness.share,
-            "reference": closeness.reference,
             "p_closeness": closeness.p,
-            "p_reference": closeness.p_reference,
+            "p_drawn": closeness.p_drawn,
             # Another: samples taken for independent votes.
             "p_binomial": binomtest(votes, len(draw.samples), closeness.expected, alternative="greater").pvalue,
         }

@@ -20,13 +20,12 @@ EVENTS: dict[str, Callable[[Line], bool]] = {
     "copies": lambda line: line["p_copies"] <= LEVEL,
     "identical": lambda line: line["p_identical"] <= LEVEL,
     "permutation": lambda line: line["p_closeness"] <= LEVEL,
-    "reference": lambda line: line["p_reference"] <= LEVEL,
     "binomial": lambda line: line["p_binomial"] <= LEVEL,
     "above the truth": lambda line: line["share_lower"] > line["truth"],
     "clear": lambda line: line["tone"] == "clear",
     "no verdict": lambda line: line["tone"] == "unclear",
 }
-MEANS = ("truth", "share_lower", "found", "false_share", "listed_by_distance", "share", "reference", "seconds")
+MEANS = ("truth", "share_lower", "found", "false_share", "listed_by_distance", "share", "seconds")
 KINDS = {"honest": HONEST, "repeats": REPEATS, "copies": COPIES}
 
 _COLUMNS = {

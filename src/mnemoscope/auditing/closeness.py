@@ -5,119 +5,153 @@ training items. A generator that knows nothing of *which* items were trained on 
 labels: permuting them gives the exact law of S, with mean n/(n + m), for n and m units. Votes cluster on few items, so
 S varies more than a binomial share would. Items that belong together are one unit and get one label.
 
-Every fitted model knows something of its items, so a rejected null is not yet memorization. S is graded by
+Every fitted model knows something of its items, so a rejected null is not yet memorization. Where chance does not
+explain S it is graded by
 
 - the same share of a Gaussian fitted to the training items (``references``), with an interval for the difference by
   bootstrap over units, one pool for both;
 - the *equivalent blur*: training items blurred by h typical distances between neighbours would be as close.
+
+Where chance does explain S there is nothing to grade, and the searches of both references, which cost more than all the
+rest, are not made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from mnemoscope.auditing.intervals import LEVEL
+from mnemoscope.auditing.intervals import FAMILY_WISE, LEVEL
 from mnemoscope.auditing.references import BLURS
 from mnemoscope.auditing.votes import Votes
 
 _PERMUTATIONS = 2000
 _BOOTSTRAPS, _AT_ONCE = 2000, 100
 _BINS = 5
+_TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How much S says, against two yardsticks.
+
+    Attributes:
+        reference: S of a Gaussian fitted to the training items.
+        excess_interval: 95 % interval of the samples' excess over it.
+        p: one-sided, of no excess over it.
+        blur: h, the equivalent blur; None where blurred training items are closer at every h that was tried.
+        blur_interval: 95 %; an end is None where it lies beyond every h that was tried.
+    """
+
+    reference: float
+    excess_interval: tuple[float, float]
+    p: float
+    blur: float | None
+    blur_interval: tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class Closeness:
-    """How near the samples are to the training items, against held-out items and against two yardsticks.
+    """How near the samples are to the training items, against held-out items.
 
     Attributes:
         share: S, the share of samples whose nearest reference item is a training item.
+        share_interval: its 95 % interval.
         expected: of a generator that knows nothing of which items were trained on.
         p: of the permutation test, one-sided.
-        reference: S of a Gaussian fitted to the training items.
-        excess_interval: 95 % interval of the excess over it.
-        p_reference: one-sided, of no excess over it.
-        blur: h, the equivalent blur; None where blurred training items are closer at every h that was tried.
-        blur_interval: 95 %; an end is None where it lies beyond every h that was tried.
+        grade: how much that is; None where chance explains it, p > 5 %.
         attraction: S among the samples nearest to any reference item up to those furthest, in fifths.
         nearer_to_train: for each sample, the share of its vote that went to train.
     """
 
     share: float
+    share_interval: tuple[float, float]
     expected: float
     p: float
-    reference: float
-    excess_interval: tuple[float, float]
-    p_reference: float
-    blur: float | None
-    blur_interval: tuple[float | None, float | None]
+    grade: Grade | None
     attraction: tuple[float, ...]
     nearer_to_train: Float[np.ndarray, " samples"]
 
     @property
     def excess(self) -> float:
-        """S less the reference's."""
-        return self.share - self.reference
+        """S less the reference's where it is graded, less what chance gives where it is not."""
+        return self.share - (self.expected if self.grade is None else self.grade.reference)
 
     @property
     def p_drawn(self) -> float:
         """Of the samples being no closer than chance, or no closer than the fitted Gaussian."""
-        return max(self.p, self.p_reference)
+        return self.p if self.grade is None else max(self.p, self.grade.p)
 
     def to_dict(self) -> dict[str, Any]:
         """As in ``report.json``."""
+        grade = self.grade
         return {
             "share": self.share,
+            "share_interval": list(self.share_interval),
             "expected": self.expected,
             "p": self.p,
-            "reference": self.reference,
-            "excess": self.excess,
-            "excess_interval": list(self.excess_interval),
-            "p_reference": self.p_reference,
-            "blur": self.blur,
-            "blur_interval": list(self.blur_interval),
+            "grade": grade
+            and {
+                "reference": grade.reference,
+                "excess": self.excess,
+                "excess_interval": list(grade.excess_interval),
+                "p": grade.p,
+                "blur": grade.blur,
+                "blur_interval": list(grade.blur_interval),
+            },
             "attraction": list(self.attraction),
         }
 
 
 def closeness(
     votes: Votes,
-    reference: Votes,
     n_units: Int[np.ndarray, "strata 2"],
-    blurred: Float[np.ndarray, " blurs"],
+    references: Callable[[], tuple[Votes, Float[np.ndarray, " blurs"]]],
     distances: Float[np.ndarray, " samples"],
     rng: np.random.Generator,
 ) -> Closeness:
-    """Test and grade the votes.
+    """Test the votes; grade them if chance does not explain them.
 
     Args:
         votes: of the samples.
-        reference: of samples of a Gaussian fitted to the training items.
         n_units: how many units each stratum has in train and in the held-out set.
-        blurred: the share at each of ``BLURS``.
+        references: makes the votes of samples of a Gaussian fitted to the training items, and the share at each of
+            ``BLURS``; called only where there is something to grade.
         distances: of the samples to their nearest reference item, for the attraction.
         rng: for permutations and bootstrap.
     """
-    share = votes.share
-    draws, reference_draws = bootstrap([votes, reference], rng)
-    tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    low, high = np.quantile(draws, tails)
-    difference = draws - reference_draws
-    least, most = np.quantile(difference, tails)
+    p = permutation_p(votes, n_units, rng)
+    several, blurred = [votes], np.zeros(0)
+    if p <= FAMILY_WISE:
+        reference, blurred = references()
+        several.append(reference)
+    draws = bootstrap(several, rng)
+    low, high = np.quantile(draws[0], _TAILS)
     order = np.array_split(np.argsort(distances, kind="stable"), _BINS)
     return Closeness(
-        share,
+        votes.share,
+        (float(low), float(high)),
         expected_share(votes, n_units),
-        permutation_p(votes, n_units, rng),
-        reference.share,
-        (float(least), float(most)),
-        float((1 + np.sum(difference <= 0)) / (1 + len(difference))),
-        equivalent_blur(share, blurred),
-        (equivalent_blur(float(high), blurred), equivalent_blur(float(low), blurred)),
+        p,
+        _graded(several, draws, blurred) if p <= FAMILY_WISE else None,
         tuple(float(votes.nearer_to_train[part].mean()) for part in order if len(part)),
         votes.nearer_to_train,
+    )
+
+
+def _graded(
+    several: Sequence[Votes], draws: Float[np.ndarray, "2 draws"], blurred: Float[np.ndarray, " blurs"]
+) -> Grade:
+    (low, high), difference = np.quantile(draws[0], _TAILS), draws[0] - draws[1]
+    least, most = np.quantile(difference, _TAILS)
+    return Grade(
+        several[1].share,
+        (float(least), float(most)),
+        float((1 + np.sum(difference <= 0)) / (1 + len(difference))),
+        equivalent_blur(several[0].share, blurred),
+        (equivalent_blur(float(high), blurred), equivalent_blur(float(low), blurred)),
     )
 
 

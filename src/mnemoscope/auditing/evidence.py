@@ -13,9 +13,6 @@ from mnemoscope.auditing.measures import DistanceRatio, Measure, MeasureResult, 
 from mnemoscope.auditing.null import MATCHED, Null
 from mnemoscope.neighbours import nearest_neighbours
 
-FAMILY_WISE = 0.05
-"""Probability, at most, that honest samples fail any of an audit's tests."""
-
 
 @dataclass(frozen=True)
 class Evidence:

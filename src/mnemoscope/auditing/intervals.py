@@ -19,6 +19,9 @@ from scipy.special import betaincinv
 LEVEL = 0.95
 """Confidence level of every interval in the library."""
 
+FAMILY_WISE = 0.05
+"""Probability, at most, that honest samples fail any of an audit's tests."""
+
 
 @dataclass(frozen=True)
 class Rate:

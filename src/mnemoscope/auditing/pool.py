@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from mnemoscope.auditing.closeness import Closeness, closeness
 from mnemoscope.auditing.comparison import Comparison
@@ -63,7 +63,7 @@ class Pool:
     def closeness(
         self, comparison: Comparison, search: Search, held_out: Search, rng: np.random.Generator
     ) -> Closeness:
-        """How close samples are to train, and how close a fitted Gaussian and blurred items would be.
+        """How close samples are to train and, if chance does not explain it, how close a fitted Gaussian would be.
 
         Args:
             comparison: with the training set.
@@ -73,13 +73,16 @@ class Pool:
         """
         index, other = comparison.index, comparison.other_index(held_out.items, self.held_out.first)
         to_holdout = comparison.nearest(search.items, other, self.holdout)
-        fitted = fitted_gaussians(self.train.array, min(len(search.items), _REFERENCE_SAMPLES), rng)
-        # A Gaussian may be fitted in two ways: neither is a memorizer.
-        reference = max((self._reference(comparison, other, each) for each in fitted), key=lambda votes: votes.share)
         nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
-        blurred = blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
+
+        def references() -> tuple[Votes, Float[np.ndarray, " blurs"]]:
+            fitted = fitted_gaussians(self.train.array, min(len(search.items), _REFERENCE_SAMPLES), rng)
+            # A Gaussian may be fitted in two ways: neither is a memorizer.
+            closest = max((self._reference(comparison, other, each) for each in fitted), key=lambda votes: votes.share)
+            return closest, blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
+
         votes = self._votes(search.nearest, to_holdout)
-        return closeness(votes, reference, self._n_units(index, other), blurred, nearest, rng)
+        return closeness(votes, self._n_units(index, other), references, nearest, rng)
 
     def _reference(self, comparison: Comparison, other: TrainingIndex, array: Array) -> Votes:
         fitted = comparison.search(Dataset(array, "reference", self.train.value_range))

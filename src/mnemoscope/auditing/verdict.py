@@ -8,7 +8,8 @@ have been found, and the two readings of a null without held-out data agree.
 from typing import Literal, NamedTuple, TypeAlias
 
 from mnemoscope.auditing.closeness import Closeness
-from mnemoscope.auditing.evidence import FAMILY_WISE, Evidence, holm
+from mnemoscope.auditing.evidence import Evidence, holm
+from mnemoscope.auditing.intervals import FAMILY_WISE
 from mnemoscope.auditing.null import LEFT_OUT, Repeats
 from mnemoscope.pages.render import interval, percent
 
@@ -125,12 +126,15 @@ def closeness_sentence(closeness: Closeness | None, drawn: bool | None) -> str:
         return f"Closeness to training items cannot be tested with {LEFT_OUT}: it needs held-out items."
     share = (
         f"{percent(closeness.share)} are nearer to train than to the held-out set, {percent(closeness.expected)} by "
-        f"chance, {percent(closeness.reference)} for a Gaussian fitted to the training items"
+        f"chance"
     )
+    if (grade := closeness.grade) is None:
+        return f"They are no nearer to the training items than chance explains: {share}."
+    share += f", {percent(grade.reference)} for a Gaussian fitted to the training items"
     if drawn:
         blur = ""
-        if closeness.blur is not None:
-            by = f"blurred by {closeness.blur:.2g} distances between neighbours" if closeness.blur else "themselves"
+        if grade.blur is not None:
+            by = f"blurred by {grade.blur:.2g} distances between neighbours" if grade.blur else "themselves"
             blur = f", as near as training items {by}"
         return f"They are drawn to the training items: {share}{blur}."
     return f"They are no nearer to the training items than a fitted Gaussian may be: {share}."

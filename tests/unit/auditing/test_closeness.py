@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from mnemoscope.auditing.closeness import bootstrap, equivalent_blur, permutation_p
+from mnemoscope.auditing.closeness import bootstrap, closeness, equivalent_blur, permutation_p
 from mnemoscope.auditing.nearest import TrainingIndex
 from mnemoscope.auditing.references import BLURS, blurred_shares, gaussian_samples
 from mnemoscope.auditing.repeats import Repeated
@@ -94,6 +94,35 @@ def test_bootstrap_weights_are_common_and_by_unit() -> None:
         slow.append(weighted[train].sum() / weighted.sum())
     assert first.mean() == pytest.approx(votes.share, abs=0.005)
     assert first.std() == pytest.approx(np.std(slow), rel=0.08)
+
+
+def test_only_what_chance_does_not_explain_is_graded() -> None:
+    """The references are made once where the permutation test rejects, and never where it does not."""
+    rng = np.random.default_rng(4)
+    train, holdout, honest = (rng.normal(size=(n, 20)) for n in (100, 100, 200))
+    blurred, calls = np.linspace(1.0, 0.5, len(BLURS)), []
+    graded = []
+    for samples in (honest, train[rng.integers(100, size=200)] + 0.8 * rng.normal(size=(200, 20))):
+        votes, n_units = vote(samples, train, holdout)
+        reference, _ = vote(gaussian_samples(train, 200, rng), train, holdout)
+
+        def references(reference: Votes = reference) -> tuple[Votes, np.ndarray]:
+            calls.append(reference)
+            return reference, blurred
+
+        near = closeness(votes, n_units, references, rng.random(200), rng)
+        graded.append(near.grade is not None)
+        assert near.share_interval[0] < near.share < near.share_interval[1]
+        if near.grade is None:
+            assert near.p > 0.05
+            assert near.p_drawn == near.p
+            assert near.excess == near.share - near.expected
+        else:
+            assert near.p <= 0.05
+            assert near.p_drawn == max(near.p, near.grade.p)
+            assert near.excess == near.share - reference.share
+            assert near.grade.excess_interval[0] < near.excess < near.grade.excess_interval[1]
+    assert (graded, len(calls)) == ([False, True], 1)
 
 
 def test_a_fitted_gaussian_has_the_moments_of_its_items() -> None:

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from mnemoscope.auditing.copies import numbers_needed
-from mnemoscope.auditing.evidence import FAMILY_WISE
+from mnemoscope.auditing.intervals import FAMILY_WISE
 from mnemoscope.auditing.references import BLURS
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.auditing.verdict import Tone, judge
@@ -146,38 +146,47 @@ def _closeness(result: AuditResult) -> Axis:
             "other items to see.",
             ("a held-out set (--holdout), best as large as the training set",),
         )
-    (low, high), half = near.excess_interval, (near.excess_interval[1] - near.excess_interval[0]) / 2
-    rows = (
-        ("nearer to train than to held-out items", percent(near.share)),
+    rows = [
+        ("nearer to train than to held-out items (95 %)", f"{percent(near.share)} ({interval(near.share_interval)})"),
         ("by chance", percent(near.expected)),
-        ("a Gaussian fitted to train", percent(near.reference)),
-        ("excess over the Gaussian (95 %)", f"{percent(near.excess)} ({percent(low)} to {percent(high)})"),
-        ("equivalent blur h (95 %)", f"{_blur(near.blur)} ({' to '.join(map(_blur, near.blur_interval))})"),
         ("from the nearest fifth to the furthest", ", ".join(percent(share) for share in near.attraction)),
-    )
+    ]
+    if (grade := near.grade) is None:
+        half = (near.share_interval[1] - near.share_interval[0]) / 2
+        meaning = (
+            "These samples lean to the training items no more than chance explains. An excess above about "
+            f"{percent(half)} would have been seen."
+        )
+        return Axis(name, question, "none found", tuple(rows), meaning, ())
+    (low, high), half = grade.excess_interval, (grade.excess_interval[1] - grade.excess_interval[0]) / 2
+    rows[2:2] = [
+        ("a Gaussian fitted to train", percent(grade.reference)),
+        ("excess over the Gaussian (95 %)", f"{percent(near.excess)} ({percent(low)} to {percent(high)})"),
+        ("equivalent blur h (95 %)", f"{_blur(grade.blur)} ({' to '.join(map(_blur, grade.blur_interval))})"),
+    ]
     if drawn:
         size = (
             "closer than the slightest blur that was tried"
-            if near.blur == 0
-            else f"as close as training items blurred by {_blur(near.blur)} times the distance between neighbours"
+            if grade.blur == 0
+            else f"as close as training items blurred by {_blur(grade.blur)} times the distance between neighbours"
         )
         meaning = (
             f"This model knows which items it was trained on, better than their mean and covariance tell: its samples "
             f"are {size}. Below 1 a sample still shows its training item; far above, a leaning is left."
         )
-        return Axis(name, question, "found", rows, meaning, ())
+        return Axis(name, question, "found", tuple(rows), meaning, ())
     meaning = (
         "These samples lean to the training items no more than those of a fitted Gaussian may, which knows only mean "
         f"and covariance. An excess above about {percent(half)} would have been seen."
     )
     settle: tuple[str, ...] = ()
-    if near.excess > 0 and near.p <= FAMILY_WISE:
+    if near.excess > 0:
         factor = (half / near.excess) ** 2
         settle = (
             f"about {_rounded(max(2.0, factor))} times as many samples and items, should the excess of "
             f"{percent(near.excess)} over the Gaussian be real",
         )
-    return Axis(name, question, "none found", rows, meaning, settle)
+    return Axis(name, question, "none found", tuple(rows), meaning, settle)
 
 
 def _blur(blur: float | None) -> str:
