@@ -28,7 +28,7 @@ from mnemoscope.auditing.references import BLURS
 from mnemoscope.auditing.votes import Votes
 
 _PERMUTATIONS = 2000
-_BOOTSTRAPS, _AT_ONCE = 2000, 100
+_BOOTSTRAPS = 2000
 _BINS = 5
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
@@ -162,36 +162,42 @@ def expected_share(votes: Votes, n_units: Int[np.ndarray, "strata 2"]) -> float:
 
 
 def permutation_p(votes: Votes, n_units: Int[np.ndarray, "strata 2"], rng: np.random.Generator) -> float:
-    """One-sided p-value (b + 1)/(B + 1): labels dealt anew to all units, of which only those with votes matter."""
+    """One-sided p-value (b + 1)/(B + 1): labels dealt anew to all units.
+
+    Of units with as many votes only their number in train matters, and these numbers are multivariate hypergeometric.
+    """
     drawn = np.zeros(_PERMUTATIONS)
     for stratum in np.unique(votes.stratum):
         inside = votes.stratum == stratum
         count, train = votes.count[inside], votes.is_train[inside]
         # A count of units that is an estimate may fall below what got votes.
         n_train, n_holdout = max(n_units[stratum, 0], train.sum()), max(n_units[stratum, 1], (~train).sum())
-        labelled = rng.hypergeometric(n_train, n_holdout, len(count), _PERMUTATIONS)
-        drawn += np.array([rng.permutation(count)[:k].sum() for k in labelled])
+        values, alike = np.unique(count, return_counts=True)
+        without = n_train + n_holdout - len(count)
+        dealt = rng.multivariate_hypergeometric([*alike, without], n_train, _PERMUTATIONS, method="marginals")
+        drawn += dealt[:, :-1] @ values
     observed = votes.count[votes.is_train].sum()
     # Sums of the same votes in another order may differ in the last digits.
     return float((1 + np.sum(drawn >= observed * (1 - 1e-12))) / (1 + _PERMUTATIONS))
 
 
 def bootstrap(several: Sequence[Votes], rng: np.random.Generator) -> Float[np.ndarray, "several draws"]:
-    """Shares under Poisson weights of the units, the same weights for all."""
+    """Shares under Poisson weights of the units, the same weights for all.
+
+    Of k units with the same votes the sum of the weights matters, which is Poisson with mean k.
+    """
     unit = np.unique(np.concatenate([votes.unit for votes in several]))
-    train, total = np.zeros((2, len(unit), len(several)))
+    counts = np.zeros((len(unit), 2, len(several)))
     for column, votes in enumerate(several):
         place = np.searchsorted(unit, votes.unit)
-        total[place, column] = votes.count
-        train[place, column] = np.where(votes.is_train, votes.count, 0)
-    shares = []
-    for _ in range(_BOOTSTRAPS // _AT_ONCE):
-        weights = rng.poisson(1.0, (_AT_ONCE, len(unit))).astype(float)
-        drawn = weights @ total
-        # A draw without any vote says nothing: it is left where the votes are.
-        observed = np.array([votes.share for votes in several])
-        shares.append(np.where(drawn > 0, (weights @ train) / np.where(drawn > 0, drawn, 1), observed))
-    return np.concatenate(shares).T
+        counts[place, 0, column] = np.where(votes.is_train, votes.count, 0)
+        counts[place, 1, column] = votes.count
+    different, alike = np.unique(counts, axis=0, return_counts=True)
+    weights = rng.poisson(alike, (_BOOTSTRAPS, len(alike))).astype(float)
+    train, total = (weights @ different[:, part] for part in (0, 1))
+    # A draw without any vote says nothing: it is left where the votes are.
+    observed = np.array([votes.share for votes in several])
+    return np.where(total > 0, train / np.where(total > 0, total, 1), observed).T
 
 
 def equivalent_blur(share: float, blurred: Float[np.ndarray, " blurs"]) -> float | None:
