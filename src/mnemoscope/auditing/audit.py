@@ -149,6 +149,7 @@ def audit(
         unlike=unlike(samples, train, in_order, search.nearest, evidence[0]),
         repeated=repeated,
         classes=strata,
+        groups=None if pool is None else pool.groups,
         intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
         resolution=resolution,
         provenance={"version": __version__, **settings},

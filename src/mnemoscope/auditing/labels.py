@@ -55,6 +55,11 @@ class Labels:
         names, codes = np.unique(labels, return_inverse=True)
         return cls(tuple(str(name) for name in names.tolist()), codes[:n_train], codes[n_train:])
 
+    def counts(self, rows: Int[np.ndarray, " rows"]) -> dict[str, int]:
+        """How many of these training items have each label."""
+        counts = np.bincount(self.train[rows], minlength=len(self.names))
+        return dict(zip(self.names, counts.tolist(), strict=True))
+
     def check_apart(self, what: str) -> None:
         """That no label is on both sides.
 

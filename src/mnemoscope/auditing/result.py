@@ -57,6 +57,7 @@ class AuditResult:
         statistics: of the whole set, those that were asked for.
         repeated: training items that repeat each other.
         classes: labels of the training items, if they were given.
+        groups: items that belong together, if they were given.
         intrinsic_dimension: of the training set, estimated; None where it cannot be.
         resolution: the smallest share of copies that silence must exclude.
         provenance: version and settings.
@@ -74,6 +75,7 @@ class AuditResult:
     unlike: tuple[str, ...]
     repeated: Repeated
     classes: Labels | None
+    groups: Labels | None
     intrinsic_dimension: float | None
     resolution: float
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -157,11 +159,19 @@ class AuditResult:
     @property
     def extracted_by_class(self) -> dict[str, int] | None:
         """How many distinct training items of each class were copied; None without classes."""
-        if self.classes is None:
+        return None if self.classes is None else self.classes.counts(self._extracted_rows)
+
+    @property
+    def extracted_by_group(self) -> dict[str, int] | None:
+        """The same of the groups of which any was, most first; None without groups."""
+        if self.groups is None:
             return None
-        rows = np.array([row for row, _ in self.extracted], dtype=np.int64)
-        counts = np.bincount(self.classes.train[rows], minlength=len(self.classes.names))
-        return dict(zip(self.classes.names, counts.tolist(), strict=True))
+        copied = [(name, count) for name, count in self.groups.counts(self._extracted_rows).items() if count]
+        return dict(sorted(copied, key=lambda pair: -pair[1]))
+
+    @property
+    def _extracted_rows(self) -> Int[np.ndarray, " items"]:
+        return np.array([row for row, _ in self.extracted], dtype=np.int64)
 
     @property
     def warnings(self) -> list[str]:

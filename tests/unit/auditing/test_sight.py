@@ -4,7 +4,9 @@ import numpy as np
 from torch import Tensor
 
 from mnemoscope.auditing import MEASURES, WHOLE_SET_STATISTICS, audit
-from mnemoscope.data import load_digits
+from mnemoscope.auditing.reports.page import audit_page
+from mnemoscope.auditing.reports.terminal import statistic_lines
+from mnemoscope.data import Dataset, load_digits
 
 TRAIN, HOLDOUT = load_digits().split(500, seed=0)
 NULL, HONEST = HOLDOUT.split(200, seed=0)
@@ -50,6 +52,23 @@ def test_classes_and_groups() -> None:
     grouped = audit(HONEST, TRAIN, holdout=NULL, groups=groups)
     assert grouped.results[0].effective < 300
     assert grouped.closeness.expected == 649 / (649 + 75)
+    assert grouped.to_dict()["extracted"]["groups"] == {}
+
+
+def test_copies_are_counted_by_group() -> None:
+    """Of three items of one group and one of another; a private report names no group."""
+    groups = np.concatenate([np.arange(1297) // 4, 1000 + np.arange(300) // 4])
+    samples = Dataset(np.concatenate([TRAIN.array[[8, 9, 10, 21]], HONEST.array]), "samples", TRAIN.value_range)
+    report, private = (audit(samples, TRAIN, holdout=NULL, groups=groups, private=each) for each in (False, True))
+    found = report.to_dict()["extracted"]["groups"]
+    assert (found["2"], found["5"]) == (3, 1)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert sum(found.values()) == report.to_dict()["extracted"]["distinct"]
+    assert "group 2: 3 training items copied" in statistic_lines(report)
+    assert "by group" in audit_page(report)
+    assert private.to_dict()["extracted"]["groups"] is None
+    assert not any("group" in line for line in statistic_lines(private))
+    assert "by group" not in audit_page(private)
 
 
 def test_every_measure_and_statistic_goes_through_an_audit() -> None:

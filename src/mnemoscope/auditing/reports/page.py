@@ -25,12 +25,15 @@ _LONGEST_NAME = 120
 def audit_page(report: AuditResult) -> str:
     """The whole page as HTML; what is long is cut, and the page says where."""
     flagged = flagged_hashes(report) if report.private else report.flagged
+    groups = [] if report.private else list((report.extracted_by_group or {}).items())
     return render(
         "auditing/report.html.j2",
         title="mnemoscope audit",
         most_copied=most_copied(report),
         n_copied=len(report.extracted),
         by_class=extracted_by_class(report),
+        by_group=dict(groups[:_LONGEST_TABLE]),
+        n_groups=len(groups),
         flagged=flagged[:_LONGEST_TABLE],
         n_flagged=len(flagged),
         fewest=FEWEST,

@@ -55,6 +55,7 @@ def payload(result: AuditResult) -> dict[str, Any]:
             "distinct": len(result.extracted),
             "items": _extracted(result),
             "classes": extracted_by_class(result),
+            "groups": None if result.private else result.extracted_by_group,
         },
         "flagged": _flagged(result),
         "warnings": result.warnings,

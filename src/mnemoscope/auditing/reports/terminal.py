@@ -14,6 +14,7 @@ from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import interval, percent
 
 _PAIRS = 5
+_MOST_GROUPS = 10
 
 
 def axis_table(result: AuditResult) -> Table:
@@ -60,18 +61,23 @@ def _shown(name: str | None, index: int) -> str:
 
 
 def statistic_lines(result: AuditResult) -> list[str]:
-    """The statistics of the whole set, and the training items copied of each class, one line each."""
+    """The statistics of the whole set, and the training items copied of each class and group, one line each."""
     lines = [
         f"{one.name}: {one.value:.3g}, {one.null:.3g} from honest samples"
         + ("" if one.spread is None else f" (± {one.spread:.2g})")
         for one in result.statistics
     ]
     by_class = extracted_by_class(result) or {}
-    return lines + [
+    lines += [
         f"class {_shown(name, 0)}: {f'under {FEWEST}' if count is None else count} training items copied"
         for name, count in by_class.items()
         if count != 0
     ]
+    if result.private or not (by_group := result.extracted_by_group):
+        return lines
+    most = list(by_group.items())[:_MOST_GROUPS]
+    lines += [f"group {_shown(name, 0)}: {count} training items copied" for name, count in most]
+    return lines + ([f"and {len(by_group) - len(most):,} more groups"] if len(by_group) > len(most) else [])
 
 
 def comparison_table(comparison: ReportComparison, first: str, second: str) -> Table:
