@@ -43,6 +43,9 @@ def train(
     ema_decay: Annotated[
         float | None, typer.Option(help="Decay of the weights' moving average; 0.999 if left out.")
     ] = None,
+    ema_warmup: Annotated[
+        bool | None, typer.Option(help="Let that decay grow with the steps; if left out it does.")
+    ] = None,
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Steps between checkpoints; 1000 if left out.", min=1, max=LARGEST_COUNT)
     ] = None,
@@ -64,7 +67,12 @@ def train(
     from mnemoscope.training import RANDOM_FEATURES, TrainingSpec, run_paths, train_random_features, train_run
 
     stepwise = _given(
-        learning_rate=learning_rate, optimizer=optimizer, steps=steps, batch_size=batch_size, ema_decay=ema_decay
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        steps=steps,
+        batch_size=batch_size,
+        ema_decay=ema_decay,
+        ema_warmup=ema_warmup,
     )
     every, at_once = _given(checkpoint_every=checkpoint_every), _given(ridge=ridge, activation=activation)
     others = dict.fromkeys(network_names(), at_once) | {RANDOM_FEATURES: stepwise | every}
@@ -99,6 +107,9 @@ def sample(
     out: Annotated[Path, typer.Option(help="File to write: .npy, .npz or .safetensors.")],
     solver: Annotated[str, typer.Option(help="ode, adaptive or sde.")] = "ode",
     n_steps: Annotated[int, typer.Option(help="Steps of the fixed grid.", min=1, max=LARGEST_COUNT)] = 64,
+    weights: Annotated[
+        str | None, typer.Option(help="Of a run: average (if left out), over its last steps, or raw.")
+    ] = None,
     process: Annotated[str, typer.Option(help="Forward process of empirical:DATA.")] = "variance-preserving",
     regularizer: Annotated[
         str | None,
@@ -121,7 +132,7 @@ def sample(
         check_apart([out, about], source_paths(model.removeprefix(EMPIRICAL)))
     else:
         check_apart([out, about], run_paths(model))
-    score, forward, value_range, origin = _open_model(model, process, regularizer)
+    score, forward, value_range, origin = _open_model(model, process, regularizer, weights)
     generator = torch.Generator().manual_seed(seed)
     drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)
     save_array(out, from_model(drawn, value_range))
@@ -131,7 +142,7 @@ def sample(
 
 
 def _open_model(
-    model: str, process: str, regularizer: str | None
+    model: str, process: str, regularizer: str | None, weights: str | None
 ) -> "tuple[Score, Process, tuple[float, float], dict[str, Any]]":
     from mnemoscope.data import load
     from mnemoscope.processes import make_process
@@ -139,6 +150,8 @@ def _open_model(
     from mnemoscope.training import load_run
 
     if model.startswith(EMPIRICAL):
+        if weights is not None:
+            raise InputError("--weights is for a run: the exact score has none")
         data = load(model.removeprefix(EMPIRICAL), progress=True)
         forward = make_process(process)
         origin = {"empirical": data.name, "fingerprint": data.fingerprint, "process": forward.spec()}
@@ -148,8 +161,11 @@ def _open_model(
         return score, forward, data.value_range, origin | {"regularizer": regularizer}
     if regularizer is not None:
         raise InputError("--regularizer is for empirical:DATA: a trained network's score is what it is")
-    run = load_run(model)
-    return run.score, run.score.process, run.value_range, {"run": model, "step": run.step, **run.description}
+    run = load_run(model, weights=weights or "average")
+    if weights is not None and run.step is None:
+        raise InputError(f"{model}: --weights has no meaning for random features, which are fitted at once")
+    which = {} if run.step is None else {"step": run.step, "weights": weights or "average"}
+    return run.score, run.score.process, run.value_range, {"run": model, **which, **run.description}
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A checkpoint is a folder ``step-00001000`` that appears whole or not at all:
 
     network.safetensors    the weights being trained
-    average.safetensors    their exponential moving average: what samples are drawn from
+    average.safetensors    their exponential moving average: what samples are drawn from, if not asked otherwise
     optimizer.safetensors  the optimizer's tensors, the generator's state, the loss of every step so far
     state.json             the step, the optimizer's settings, and the checksums of the other files
 
@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 from mnemoscope.output import atomic_folder, temporary_path
 from mnemoscope.reading import reading
@@ -147,14 +148,15 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise InputError(f"{path}: does not fit this network ({str(error).splitlines()[0]})") from None
 
 
-def load_average(checkpoint: Path, network: nn.Module) -> None:
-    """Load the averaged weights of a checkpoint into ``network``.
+def load_sampled(checkpoint: Path, network: nn.Module, weights: str) -> None:
+    """Load the ``average`` weights of a checkpoint, or the ``raw`` ones, into ``network``.
 
     Raises:
-        InputError: a file is missing, damaged, of another checkpoint or of another network; it is named.
+        InputError: other weights, or a file is missing, damaged, of another checkpoint or of another network.
     """
-    _read_state(checkpoint, _AVERAGE)
-    load_weights(network, checkpoint / _AVERAGE)
+    file = choose(weights, {"average": _AVERAGE, "raw": _NETWORK}, "weights")
+    _read_state(checkpoint, file)
+    load_weights(network, checkpoint / file)
 
 
 def load_checkpoint(checkpoint: Path, state: TrainingState) -> None:

@@ -20,6 +20,9 @@ from mnemoscope.training.spec import TrainingSpec
 RANDOM_FEATURES = "random-features"
 """What a run of random features is called where others name their network."""
 
+_BEFORE = {"ema_warmup": False}
+"""Settings from before they were recorded."""
+
 
 class _Network(BaseModel):
     model_config = JsonRecord.model_config
@@ -111,9 +114,8 @@ def _check_same(described: Path, asked: dict[str, Any]) -> None:
         for part in ("process", "network", "training"):
             for name, value in asked[part].items():
                 longer = (part, name) == ("training", "steps") and value >= before[part][name]
-                if before[part].get(name) != value and not longer:
-                    raise InputError(
-                        f"{described}: was {part} {name}={before[part].get(name)!r}, cannot resume with {value!r}"
-                    )
+                was = before[part].get(name, _BEFORE.get(name))
+                if was != value and not longer:
+                    raise InputError(f"{described}: was {part} {name}={was!r}, cannot resume with {value!r}")
     if before["data"]["fingerprint"] != asked["data"]["fingerprint"]:
         raise InputError(f"{described}: was trained on other data than {asked['data']['name']}, cannot resume")

@@ -10,7 +10,7 @@ slice, so that the number of processes does not change the run beyond rounding.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,5 +134,8 @@ def fit(
 def _start(network: nn.Module, spec: TrainingSpec, generator: torch.Generator) -> TrainingState:
     optimizers = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     optimizer = optimizers[spec.optimizer](network.parameters(), lr=spec.learning_rate)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(spec.ema_decay))  # type: ignore[no-untyped-call]
-    return TrainingState(network, average, optimizer, generator, [])
+
+    def follow(averages: Sequence[Tensor], weights: Sequence[Tensor], step: Tensor | int) -> None:
+        get_ema_multi_avg_fn(spec.ema_decay_at(int(step)))(averages, weights, step)  # type: ignore[no-untyped-call]
+
+    return TrainingState(network, AveragedModel(network, multi_avg_fn=follow), optimizer, generator, [])

@@ -8,6 +8,7 @@ read-outs and the mean item. There ``run.json`` is written last, so that a folde
 """
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from mnemoscope.scores import Score
 from mnemoscope.training.checkpoint import (
     check_files,
     checkpoints_of,
-    load_average,
+    load_sampled,
     load_weights,
     newest_whole,
     save_weights,
@@ -50,13 +51,16 @@ from mnemoscope.training.spec import TrainingSpec
 
 WEIGHTS = "weights.safetensors"
 
+_SHORT = 10
+"""An average over so many steps lags behind none that matters."""
+
 
 @dataclass(frozen=True)
 class TrainedRun:
     """A run read back.
 
     Attributes:
-        score: of the averaged weights, or of the closed form.
+        score: of the averaged or the raw weights, or of the closed form.
         value_range: what the score's [−1, 1] stands for.
         step: of the checkpoint; None where there are no steps.
         description: what ``run.json`` holds.
@@ -144,11 +148,18 @@ def run_paths(folder: str | Path) -> list[Path]:
     return [Path(folder) / name for name in ("run.json", WEIGHTS, "checkpoints")]
 
 
-def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
-    """Read a run's averaged weights back, from the latest checkpoint or that of ``step``.
+def load_run(folder: str | Path, step: int | None = None, *, weights: str = "average") -> TrainedRun:
+    """Read a run's weights back, from the latest checkpoint or that of ``step``.
+
+    Args:
+        folder: of the run.
+        step: of the checkpoint.
+        weights: ``average``, over the last steps, or ``raw``, as they were at that step. There is a warning where an
+            average spans more than a quarter of the steps: it lags, and may not show what the model has learnt.
 
     Raises:
-        InputError: no run there, none of its checkpoints finished, none of that step, or a damaged file.
+        InputError: no run there, none of its checkpoints finished, none of that step, a damaged file, or other
+            ``weights``.
     """
     path = Path(folder)
     record = read_record(path / "run.json", RunRecord) if os.path.lexists(path / "run.json") else None
@@ -170,9 +181,21 @@ def load_run(folder: str | Path, step: int | None = None) -> TrainedRun:
         asked = description["network"]
         spec = NetworkSpec(asked["name"], tuple(asked["event_shape"]), asked["options"])
         network = build_network(spec, seed=0)
-    used = newest_whole(checkpoints, lambda checkpoint: load_average(checkpoint, network.eval()))
+    used = newest_whole(checkpoints, lambda checkpoint: load_sampled(checkpoint, network.eval(), weights))
+    if weights == "average":
+        _warn_of_lag(path, TrainingSpec.from_json(description["training"]), step_of(used))
     low, high = description["data"]["value_range"]
     return TrainedRun(NetworkScore(network, process, spec.event_shape), (low, high), step_of(used), description)
+
+
+def _warn_of_lag(path: Path, spec: TrainingSpec, step: int) -> None:
+    span = 1 / (1 - spec.ema_decay_at(step))
+    if span > max(_SHORT, step / 4):
+        warnings.warn(
+            f"{path}: the average spans {span:.0f} of {step} steps and lags behind the weights; sample these too "
+            f"(weights='raw')",
+            stacklevel=3,
+        )
 
 
 def _load_random_features(path: Path, description: dict[str, Any]) -> RandomFeatureGrid:

@@ -24,6 +24,8 @@ class TrainingSpec:
         optimizer: ``adam`` or ``sgd`` (no momentum).
         learning_rate: η, constant.
         ema_decay: decay per step of the exponential moving average of the weights; 0 for none.
+        ema_warmup: whether the decay grows with the step k as (1 + k)/(10 + k) up to ``ema_decay``: the average then
+            spans a ninth of the steps at most. Without, it lags in a run that is not long against 1/(1 − decay).
         times: law of t: ``log-ratio`` (log σ/α uniform between t_min and t_max), ``uniform`` in t, or one fixed time.
         weighting: of the squared error of ε̂: ``noise``, 1, as in the papers; or ``velocity``, 1 + σ²/α², which weighs
             the network's own output evenly over the noise levels and trains faster.
@@ -39,6 +41,7 @@ class TrainingSpec:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     ema_decay: float = 0.999
+    ema_warmup: bool = True
     times: str | float = "log-ratio"
     weighting: str = "velocity"
     seed: int = 0
@@ -59,6 +62,10 @@ class TrainingSpec:
         else:
             _require(self.times > 0, "times", f"a positive time or one of {', '.join(TIMES)}", self.times)
 
+    def ema_decay_at(self, step: int) -> float:
+        """The decay with which the weights after ``step`` steps were averaged."""
+        return min(self.ema_decay, (1 + step) / (10 + step)) if self.ema_warmup else self.ema_decay
+
     def to_json(self) -> dict[str, Any]:
         """Fields as JSON values; an infinite ``noise_draws`` becomes the string ``inf``."""
         draws = "inf" if self.noise_draws == math.inf else int(self.noise_draws)
@@ -66,8 +73,8 @@ class TrainingSpec:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "TrainingSpec":
-        """The inverse of ``to_json``."""
-        return cls(**{**fields, "noise_draws": float(fields["noise_draws"])})
+        """The inverse of ``to_json``; a run from before there was a warm-up had none."""
+        return cls(**{"ema_warmup": False, **fields, "noise_draws": float(fields["noise_draws"])})
 
 
 def _require(holds: bool, field: str, what: str, value: object) -> None:

@@ -91,6 +91,13 @@ def test_train_and_sample(run: Run, tmp_path: Path) -> None:
     assert about["spec"]["seed"] == 2
     assert about["model"]["step"] == 5
     assert len(about["model"]["data"]["fingerprint"]) == 64
+    assert about["model"]["weights"] == "average"
+    raw = ("sample", "run", "--n", "6", "--out", "raw.npz", "--n-steps", "4", "--seed", "2", "--weights", "raw")
+    assert run(*raw)[0] == 0
+    assert json.loads((tmp_path / "raw.npz.json").read_text(encoding="utf-8"))["model"]["weights"] == "raw"
+    assert not np.array_equal(load(tmp_path / "raw.npz").array, samples)
+    code, _, err = run("sample", "empirical:digits", "--n", "4", "--out", "e.npy", "--weights", "raw")
+    assert (code, "--weights is for a run" in err) == (2, True)
 
 
 @pytest.mark.parametrize("solver", ["ode", "adaptive", "sde"])

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from mnemoscope.data import Dataset
+from mnemoscope.data import Dataset, load_digits
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.networks import MLP, NetworkSpec, build_network
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, VariancePreserving
@@ -86,9 +87,45 @@ def test_the_average_follows_the_weights() -> None:
     assert torch.equal(weights(network), weights(result.score.network))
     start = weights(build_network(NetworkSpec("mlp", (8, 8), {"width": 8}), 0))
     slow_network = build_network(NetworkSpec("mlp", (8, 8), {"width": 8}), 0)
-    slow = fit(slow_network, digits_like(), PROCESS, TrainingSpec(steps=5, batch_size=4, ema_decay=0.9))
+    slow_spec = TrainingSpec(steps=5, batch_size=4, ema_decay=0.9, ema_warmup=False)
+    slow = fit(slow_network, digits_like(), PROCESS, slow_spec)
     lag = (weights(slow.score.network) - start).norm() / (weights(slow_network) - start).norm()
     assert 0.2 < lag < 0.9
+
+
+def test_the_average_by_its_recursion() -> None:
+    """a_1 = w_1, a_k+1 = d_k a_k + (1 − d_k) w_k+1 with d_k = min(decay, (1 + k)/(10 + k)), and its last is the one."""
+    spec = TrainingSpec(steps=40, batch_size=4, ema_decay=0.7)
+    seen: list[torch.Tensor] = []
+    network = MLP((8, 8), width=8)
+    result = fit(
+        network, digits_like(), PROCESS, spec, watch=lambda *_: seen.append(weights(network).clone()), watch_every=1
+    )
+    average = seen[0]
+    for k, now in enumerate(seen[1:], start=1):
+        decay = min(0.7, (1 + k) / (10 + k))
+        average = decay * average + (1 - decay) * now
+    torch.testing.assert_close(weights(result.score.network), average)
+    assert spec.ema_decay_at(1) == 2 / 11
+    assert spec.ema_decay_at(10**6) == 0.7
+
+
+def test_an_average_that_lags_is_said_and_the_raw_weights_can_be_had(tmp_path: Path) -> None:
+    data = load_digits().take(np.arange(8))
+    network = NetworkSpec("mlp", (8, 8), {"width": 8})
+    spec = TrainingSpec(steps=60, batch_size=4, ema_warmup=False)
+    train_run(data, PROCESS, network, spec, tmp_path / "run")
+    with pytest.warns(UserWarning, match="the average spans 1000 of 60 steps"):
+        average = load_run(tmp_path / "run")
+    raw = load_run(tmp_path / "run", weights="raw")
+    kept = load_file(tmp_path / "run" / "checkpoints" / "step-00000060" / "network.safetensors")
+    assert all(torch.equal(raw.score.network.state_dict()[name], tensor) for name, tensor in kept.items())
+    assert not torch.equal(weights(raw.score.network), weights(average.score.network))
+    with pytest.raises(InputError, match="weights"):
+        load_run(tmp_path / "run", weights="best")
+    # Warmed up it spans a ninth of the steps: no warning, which would be an error here.
+    train_run(data, PROCESS, network, TrainingSpec(steps=60, batch_size=4), tmp_path / "warm")
+    load_run(tmp_path / "warm")
 
 
 def test_finite_noise_draws_are_a_table_and_infinite_ones_are_fresh() -> None:
