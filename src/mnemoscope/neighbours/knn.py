@@ -8,6 +8,8 @@ What makes the answer exact and not merely accurate is the certificate. The expa
 rounding analysis, below), so a point that is no candidate lies further than (worst candidate's fast value) − δ. Where
 the k-th re-ranked distance is below that, no point can have been missed. Queries for which it is not, such as those
 amid many duplicates, are computed once more in double precision throughout.
+
+In few dimensions the candidates come from a k-d tree (``tree``) in place of the fast pass; all else is the same.
 """
 
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from torch import Tensor
 from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours.rounding import UNIT, gamma
+from mnemoscope.neighbours.tree import KDTree
 from mnemoscope.progress import track
 from mnemoscope.torch_state import double_device
 
@@ -94,6 +97,9 @@ class _Search:
     def __init__(self, data: ArrayLike, k: int, ignore: NDArray[np.bool_] | None, device: torch.device) -> None:
         self.data, self.k, self.device = data, k, device
         self.ignore = None if ignore is None else torch.from_numpy(ignore)
+        self.tree = KDTree(data, ignore) if self.device.type == "cpu" and KDTree.suits(data) else None
+        if self.tree is not None:
+            return
         # Centring keeps the norms, and so the rounding error, small; scaling keeps them away from overflow.
         total = torch.zeros(int(np.prod(data.shape[1:])), dtype=torch.float64, device="cpu")
         self.scale = 0.0
@@ -106,7 +112,8 @@ class _Search:
     def run(self, queries: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
         """Distances and indices for one block of queries in double precision."""
         n_candidates = min(self.k + _SLACK, self.data.shape[0])
-        candidates, certain_below = self._fast_pass(queries, exclude, n_candidates)
+        first = self._fast_pass if self.tree is None else self.tree.candidates
+        candidates, certain_below = first(queries, exclude, n_candidates)
         squared, indices = self._rank(self._exact_squared(queries, candidates), candidates)
         # At equality a missed point could tie with the k-th and have a smaller index.
         doubtful = squared[:, -1] >= certain_below

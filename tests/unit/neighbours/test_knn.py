@@ -1,5 +1,6 @@
 """Exact means exact: index and distance, ties included, against slow twins and scikit-learn."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,15 @@ from sklearn.neighbors import NearestNeighbors
 
 from mnemoscope.data import load
 from mnemoscope.errors import InputError
-from mnemoscope.neighbours import Neighbours, knn, nearest_neighbours
+from mnemoscope.neighbours import Neighbours, knn, nearest_neighbours, tree
+
+
+@pytest.fixture(autouse=True, scope="module", params=[tree.MOST_DIMENSIONS, 0], ids=["tree", "streamed"])
+def either_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything holds whether candidates come from a tree, in few dimensions, or from the fast pass."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "MOST_DIMENSIONS", request.param)
+        yield
 
 
 def slow(queries: np.ndarray, data: np.ndarray, k: int, passed_over: np.ndarray | None = None) -> Neighbours:
@@ -123,6 +132,27 @@ def test_rows_passed_over(data: np.ndarray, k: int) -> None:
     ignore = itself % 2 == 0
     expected = slow(data, data, 1, np.broadcast_to(ignore, (len(data), len(data))))
     assert_same(nearest_neighbours(data, data, 1, ignore=ignore), expected)
+
+
+@given(
+    dim=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+    decimals=st.integers(0, 3),
+    k=st.integers(1, 30),
+    passed_over=st.booleans(),
+)
+def test_rounded_points_of_any_dimension(dim: int, seed: int, decimals: int, k: int, passed_over: bool) -> None:
+    """On a grid many points are as far, from a few to all of them."""
+    rng = np.random.default_rng(seed)
+    data = np.round(rng.normal(size=(80, dim)) * 10**decimals)
+    rows = rng.integers(80, size=20)
+    queries = data[rows] if passed_over else np.round(rng.normal(size=(20, dim)) * 10**decimals)
+    ignore = (rng.random(80) < 0.2) & passed_over
+    skipped = np.broadcast_to(ignore, (20, 80)).copy()
+    if passed_over:
+        skipped[np.arange(20), rows] = True
+    found = nearest_neighbours(queries, data, k, ignore=ignore, exclude=rows if passed_over else None)
+    assert_same(found, slow(queries, data, k, skipped))
 
 
 def test_one_point_and_tensors() -> None:
