@@ -1,8 +1,8 @@
 """Clusters of the training items, found without a look at the samples.
 
-Ward's tree of up to a thousand distinct items, in up to 20 principal components, is cut into the number of clusters, up
-to 16, with the best Bayesian information criterion (Schwarz 1978) for Gaussians with a variance for each component. A few
-steps of k-means then make each item's cluster that of the nearest centre, so that samples can be told theirs.
+Ward's tree of up to a thousand distinct items, in up to 20 principal components, is cut into the number of clusters, at
+most 16, with the best Bayesian information criterion (Schwarz 1978) for Gaussians with a variance for each component. A
+few steps of k-means then make each item's cluster that of the nearest centre, so that samples can be told theirs.
 
 A repeated image with its near-duplicates is no cluster but one item, whatever their number: items count as parts of
 their unit.
