@@ -65,7 +65,9 @@ def test_the_criterion_by_densities() -> None:
         return -2 * total + (labels.max() + 1) * 7 * np.log(200)
 
     cuts = [np.zeros(200, dtype=int), (places[:, 2] > 0).astype(int), np.arange(200) % 3]
-    values = [[criterion(labels) for labels in cuts] for criterion in (lambda x: information_criterion(places, x), slow)]
+    values = [
+        [criterion(labels) for labels in cuts] for criterion in (lambda x: information_criterion(places, x), slow)
+    ]
     np.testing.assert_allclose(np.diff(values[0]), np.diff(values[1]), rtol=0.02)
 
 
