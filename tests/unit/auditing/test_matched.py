@@ -10,6 +10,7 @@ from mnemoscope.auditing import audit
 from mnemoscope.auditing.clusters import Clusters, information_criterion
 from mnemoscope.auditing.matched import matched_samples
 from mnemoscope.auditing.nearest import TrainingIndex
+from mnemoscope.auditing.references import gaussian_samples
 
 
 def an_index(train: np.ndarray) -> TrainingIndex:
@@ -111,6 +112,34 @@ def test_matched_items_follow_from_the_generator() -> None:
     train, _ = in_clusters(200, 4, 5, np.random.default_rng(0))
     made = [matched_samples(train, train, train, an_index(train), 50, np.random.default_rng(1)) for _ in range(2)]
     np.testing.assert_array_equal(*made)
+
+
+@pytest.mark.parametrize(
+    ("k", "dim", "widths", "narrow"),
+    [
+        (3, 5, np.array([0.3, 0.6, 1]), 0.4),
+        (6, 12, np.ones(6), 0.3),
+        (6, 12, np.ones(6), np.linspace(0.2, 1, 6)),
+        (10, 10, np.geomspace(0.3, 1, 10), 0.5),
+    ],
+)
+def test_generators_too_narrow_in_each_cluster_score_as_what_is_matched(
+    k: int, dim: int, widths: np.ndarray, narrow: np.ndarray | float
+) -> None:
+    """One Gaussian for all has higher scores: of the honest samples more than a tenth are below its first tenth."""
+    below: dict[str, list[float]] = {"clusters": [], "one": []}
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        train, _ = in_clusters(40 * k, k, dim, rng, widths)
+        samples, _ = in_clusters(3000, k, dim, rng, widths * narrow)
+        index = an_index(train)
+        matched = matched_samples(samples, samples, train, index, 3000, rng)
+        one = gaussian_samples(samples, 3000, rng, around=train)
+        scores, *nulls = (np.divide(*index.nearest(items).distances.T) for items in (samples, matched, one))
+        for name, null in zip(below, nulls, strict=True):
+            below[name].append(float(np.mean(scores <= np.quantile(null, 0.1))))
+    assert np.mean(below["clusters"]) < 0.12
+    assert np.mean(below["one"]) > 0.14
 
 
 def one_each(train: np.ndarray, which: np.ndarray, rng: np.random.Generator) -> np.ndarray:
