@@ -138,7 +138,7 @@ def test_generators_too_narrow_in_each_cluster_score_as_what_is_matched(
         scores, *nulls = (np.divide(*index.nearest(items).distances.T) for items in (samples, matched, one))
         for name, null in zip(below, nulls, strict=True):
             below[name].append(float(np.mean(scores <= np.quantile(null, 0.1))))
-    assert np.mean(below["clusters"]) < 0.12
+    assert np.mean(below["clusters"]) < 0.13
     assert np.mean(below["one"]) > 0.14
 
 
