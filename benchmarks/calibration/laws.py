@@ -45,12 +45,19 @@ def student(n: int, rng: np.random.Generator) -> np.ndarray:
     return (rng.standard_normal((n, 10)) / np.sqrt(rng.chisquare(3, (n, 1)) / 3)).astype(np.float32)
 
 
-def clusters(n: int, rng: np.random.Generator, weights: np.ndarray | None = None, width: float = 1.0) -> np.ndarray:
-    """Ten clusters in ten dimensions, with weights 1 to 10 and standard deviations from a tenth to one."""
-    sizes = np.arange(1, 11) / 55 if weights is None else weights
-    which = rng.choice(10, n, p=sizes)
-    noise = width * rng.standard_normal((n, 10)) * np.geomspace(0.1, 1, 10)[which, None]
-    return (6 * np.eye(10)[which] + noise).astype(np.float32)
+def clusters(
+    n: int,
+    rng: np.random.Generator,
+    weights: np.ndarray | None = None,
+    width: float | np.ndarray = 1.0,
+    of: int = 10,
+    dim: int = 10,
+) -> np.ndarray:
+    """Ten clusters in ten dimensions, with weights 1 to 10 and standard deviations from a tenth to one, times width."""
+    sizes = np.arange(1, of + 1) / (of * (of + 1) / 2) if weights is None else weights
+    which = rng.choice(of, n, p=sizes)
+    noise = rng.standard_normal((n, dim)) * (width * np.geomspace(0.1, 1, of))[which, None]
+    return (6 * np.eye(of, dim)[which] + noise).astype(np.float32)
 
 
 def groups(n: int, rng: np.random.Generator, of: int = 4) -> np.ndarray:
@@ -161,16 +168,12 @@ def _gaussian(dim: int) -> Law:
     return partial(gaussian, dim=dim)
 
 
-def narrow_clusters(n: int, rng: np.random.Generator) -> np.ndarray:
-    """The ten clusters, each half as wide as it is."""
-    return clusters(n, rng, width=0.5)
-
-
 def _scaled(scale: float, dim: int) -> Law:
     return lambda n, rng: scale * gaussian(n, rng, dim)
 
 
 _ONE_MODE = np.eye(10)[4]
+_EQUAL = 1 / np.geomspace(0.1, 1, 10)
 
 HONEST: dict[str, Case] = {
     **{f"Gaussian, d = {dim}": partial(honest, law=_gaussian(dim)) for dim in (1, 2, 5, 20, 100)},
@@ -183,7 +186,13 @@ HONEST: dict[str, Case] = {
     "too narrow (1/2), d = 20": partial(honest, law=_gaussian(20), samples=_scaled(0.5, 20)),
     "too wide (2), d = 10": partial(honest, law=_gaussian(10), samples=_scaled(2.0, 10)),
     "blurred (means of three), d = 20": partial(honest, law=_gaussian(20), samples=blurred),
-    "too narrow in each cluster (1/2), d = 10": partial(honest, law=clusters, samples=narrow_clusters),
+    "too narrow in each cluster (1/2), d = 10": partial(honest, law=clusters, samples=partial(clusters, width=0.5)),
+    "too narrow in each of three clusters (.4), d = 5": partial(
+        honest, law=partial(clusters, of=3, dim=5), samples=partial(clusters, of=3, dim=5, width=0.4)
+    ),
+    "too narrow by .3 to 1 in each of ten equal clusters": partial(
+        honest, law=partial(clusters, width=_EQUAL), samples=partial(clusters, width=_EQUAL * np.linspace(0.3, 1, 10))
+    ),
     "one mode of ten, d = 10": partial(honest, law=clusters, samples=partial(clusters, weights=_ONE_MODE)),
     "fitted Gaussian, shrunk, d = 20": partial(fitted, dim=20, shrunk=True),
     "fitted Gaussian, maximum likelihood, d = 20": partial(fitted, dim=20, shrunk=False),
@@ -223,6 +232,10 @@ COPIES: dict[str, Case] = {
         )
         for noise in (0.5, 0.7, 1.0)
     },
+    "2% exact copies, ten clusters": partial(planted, law=clusters, share=0.02, n=MANY),
+    "smoothed copier, noise of 0.5, ten equal clusters": partial(
+        planted, law=partial(clusters, width=_EQUAL), share=1, noise=0.5, n=MANY
+    ),
     "half are copies, items and noisy versions": partial(
         planted, law=_gaussian(20), training=and_noisy_versions, share=0.5
     ),

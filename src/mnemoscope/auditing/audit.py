@@ -125,7 +125,7 @@ def audit(
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
     made = reading == "made" or (pool is not None and made_by_hand(repeated, pool.held_out))
     coincidences = None if repeated.redundant and not made else _coincidences(comparison, same)
-    matched = Null.matched(comparison, samples, LEFT_OUT_ITEMS, rng)
+    matched = Null.matched(comparison, samples, search, LEFT_OUT_ITEMS, rng)
     evidence = tuple(
         gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
     )

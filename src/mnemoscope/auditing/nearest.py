@@ -136,18 +136,18 @@ class TrainingIndex:
     @property
     def has_near_duplicates(self) -> bool:
         """Whether more training items have near-duplicates than accident explains."""
-        return float(np.mean(self._radius(self.lists) >= 0)) > _BEYOND_ACCIDENT * _BY_ACCIDENT
+        return float(np.mean(self.unit_radius(self.lists) >= 0)) > _BEYOND_ACCIDENT * _BY_ACCIDENT
 
     @property
     def n_units(self) -> int:
         """How many units the training set has, by the sizes of those that some of its items are in."""
-        sizes = 1 + np.sum(self.lists <= self._radius(self.lists)[:, None], axis=1)
+        sizes = 1 + np.sum(self.lists <= self.unit_radius(self.lists)[:, None], axis=1)
         return max(1, round(len(self.distinct) * float(np.mean(1 / sizes))))
 
     @property
     def neighbour_distance(self) -> float:
         """The typical distance of a training item to its nearest neighbour in another unit."""
-        own = self._radius(self.lists)[:, None]
+        own = self.unit_radius(self.lists)[:, None]
         return float(np.median(np.min(np.where(self.lists > own, self.lists, np.inf), axis=1)))
 
     @cached_property
@@ -193,7 +193,7 @@ class TrainingIndex:
 
     def _without_own_unit(self, lists: "_Lists") -> tuple["_Lists", Bool[np.ndarray, " items"]]:
         """Lists of training items around themselves, less their own units; and which are too short for that."""
-        own = self._radius(lists.distances)
+        own = self.unit_radius(lists.distances)
         gone = lists.distances <= own[:, None]
         crowded = gone.sum(axis=1) > gone.shape[1] - 2  # at least two neighbours must stay
         gone[crowded] = False
@@ -205,7 +205,7 @@ class TrainingIndex:
         self, lists: "_Lists", around: Float[np.ndarray, "items k"]
     ) -> tuple[Nearest, Bool[np.ndarray, " items"]]:
         """d1, d2 and the unit from lists and the distances of their members from the first; and which reach beyond."""
-        inside = around <= self._radius(np.sort(around[:, 1:], axis=1))[:, None]
+        inside = around <= self.unit_radius(np.sort(around[:, 1:], axis=1))[:, None]
         inside[:, 0] = True
         # Nothing beyond the unit: the last is taken for the second.
         inside[inside.all(axis=1), -1] = False
@@ -216,7 +216,7 @@ class TrainingIndex:
         distances = np.stack([lists.distances[:, 0], lists.distances[items, second]], axis=1)
         return Nearest(distances, lists.indices[:, 0], lists.indices[items, second], unit), reaches
 
-    def _radius(self, others: Float[np.ndarray, "items k"]) -> Float[np.ndarray, " items"]:
+    def unit_radius(self, others: Float[np.ndarray, "items k"]) -> Float[np.ndarray, " items"]:
         """The radius of the unit around an item, by the distances of others, ascending; −1 where it is alone."""
         if others.shape[1] < 2:
             return np.full(len(others), -1.0)

@@ -15,10 +15,9 @@ of n scores then varies as that of fewer, ``effective``: n · Σ z_i² / Σ z_i 
 item (themselves, their nearest, the second), z an indicator less its mean. So do held-out items of one group, and
 held-out near-duplicates.
 
-An honest generator need not have the law of the data. Too narrow or blurred, its samples lie where few training items
-are nearest to all, and d1/d2 is lower there: by little, but of 300 samples in 20 dimensions with half the spread of the
-data a third of the audits would find copies. So there is a second null, ``matched``: a Gaussian with the samples'
-covariance about the mean of train, which knows nothing else. Copies are what exceeds both.
+An honest generator need not have the law of the data: one too narrow or blurred has lower scores without copying. So
+there is a second null, ``matched``, of items that share only their spread with the samples (see ``matched.py``). Copies
+are what exceeds both.
 """
 
 from dataclasses import dataclass
@@ -31,16 +30,16 @@ from scipy.sparse import csr_array
 
 from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.identical import Identical
+from mnemoscope.auditing.matched import matched_samples
 from mnemoscope.auditing.measures import Search
 from mnemoscope.auditing.nearest import Nearest
-from mnemoscope.auditing.references import gaussian_samples
 from mnemoscope.data import Dataset
 
 Repeats: TypeAlias = Literal["law", "made"]
 READINGS: dict[str, Repeats] = {"law": "law", "made": "made"}
 
 HELD_OUT = "held-out set"
-MATCHED = "Gaussian with the spread of the samples"
+MATCHED = "Gaussians with the spread of the samples"
 LEFT_OUT_ITEMS = 1000
 """As many training items, at least, are left out in their turn, if there are so many."""
 
@@ -79,9 +78,19 @@ class Null:
         return cls(LEFT_OUT, search, identical, shared, repeats)
 
     @classmethod
-    def matched(cls, comparison: Comparison, samples: Dataset, n: int, rng: np.random.Generator) -> "Null":
-        """So many items of a Gaussian with the covariance of the samples and the mean of the training items."""
-        made = gaussian_samples(samples.array, n, rng, around=comparison.train.array)
+    def matched(
+        cls, comparison: Comparison, samples: Dataset, search: Search, n: int, rng: np.random.Generator
+    ) -> "Null":
+        """So many items of Gaussians with the spread of the samples about the means of the training items.
+
+        Args:
+            comparison: with the training set.
+            samples: as they are.
+            search: where they were compared, which is where clusters are made.
+            n: how many items.
+            rng: chooses them, and the training items that are clustered.
+        """
+        made = matched_samples(samples.array, search.items, comparison.train.array, comparison.index, n, rng)
         items = Dataset(made, MATCHED, comparison.train.value_range)
         return cls(MATCHED, comparison.search(items), np.zeros(n, dtype=bool))
 
