@@ -3,9 +3,9 @@
     python -m benchmarks planted_copies      (the tables of docs/measures.md go to standard error as they grow)
 
 100 copies of each kind, 5 % of 2,000 samples, of Fashion-MNIST's 60,000 training images. The audit's own comparison
-(its features, transformations, units of near-duplicates) gives each item a d1/d2. Half of the held-out images calibrate:
-a copy is found where its conformal p-value is at most ``LEVEL``. The other half are honest samples; what is found of
-them is the rate of false alarms. It is measured, and ``LEVEL`` lies below the 1 % that it must not reach.
+(its features, transformations, units of near-duplicates) gives each item a d1/d2. Half of the held-out images
+calibrate: a copy is found where its conformal p-value is at most ``LEVEL``. The other half are honest samples, and what
+is found of them is the rate of false alarms. ``LEVEL`` lies below the 1 % that this measured rate must not reach.
 """
 
 import sys
