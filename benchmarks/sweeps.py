@@ -1,4 +1,7 @@
-"""What a sweep costs beside its trials: the time of trials that do nothing, the throughput of two workers over one."""
+"""What a sweep costs beside its trials: the time of trials that do nothing, the throughput of two workers over one.
+
+The workers are those of ``local:N``, with their certificates.
+"""
 
 import tempfile
 import time
@@ -9,7 +12,7 @@ import distributed
 
 from benchmarks.timing import row
 from mnemoscope.sweeps import Result, Trial, grid, sweep
-from mnemoscope.sweeps.execution import execute
+from mnemoscope.sweeps.cluster import hand_out, local_cluster
 from mnemoscope.sweeps.store import Store
 from mnemoscope.sweeps.trial import batches
 
@@ -35,7 +38,7 @@ def throughput(n_workers: int, n_trials: int = 100, seconds: float = 0.1) -> flo
     """Trials per second on so many worker processes that are up and have imported the package."""
     with (
         tempfile.TemporaryDirectory() as out,
-        distributed.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0") as cluster,
+        local_cluster(n_workers, gpu_share=0.0) as cluster,
         distributed.Client(cluster) as client,
     ):
         client.run(import_module, "mnemoscope.sweeps")
@@ -43,7 +46,7 @@ def throughput(n_workers: int, n_trials: int = 100, seconds: float = 0.1) -> flo
         store.create()
         store.write_manifest(trials, {})
         start = time.perf_counter()
-        for _ in execute(batches(trials), store.root, 0, cluster.scheduler_address):
+        for _ in hand_out(client, batches(trials), store.root, 0):
             pass
         return n_trials / (time.perf_counter() - start)
 

@@ -16,19 +16,20 @@ import pytest
 import mnemoscope
 
 MAY_KNOW: dict[str, set[str]] = {
-    "errors": set(),
+    "text": set(),
+    "errors": {"text"},
     "_version": set(),
     "choose": {"errors"},
     "extras": {"errors"},
-    "output": {"errors"},
-    "reading": {"errors", "output"},
-    "records": {"errors", "output", "reading"},
-    "progress": set(),
+    "output": {"errors", "text"},
+    "reading": {"errors", "text"},
+    "records": {"errors", "output", "reading", "text"},
+    "progress": {"text"},
     "torch_state": {"extras"},
     "processes": {"choose", "errors"},
-    "data": {"errors", "output", "processes", "progress", "reading"},
+    "data": {"errors", "output", "processes", "progress", "reading", "text"},
     "neighbours": {"data", "errors", "progress", "torch_state"},
-    "pages": {"data"},
+    "pages": {"data", "text"},
     "mean_field": {"choose", "errors", "processes"},
     "theory": {"choose", "errors", "mean_field", "processes"},
     "scores": {"choose", "data", "errors", "neighbours", "processes", "torch_state"},
@@ -41,11 +42,11 @@ MAY_KNOW: dict[str, set[str]] = {
         *("random_features", "reading", "records", "scores", "torch_state"),
     },
     "auditing": {
-        *("_version", "choose", "data", "errors", "neighbours", "output", "pages", "progress", "torch_state"),
+        *("_version", "choose", "data", "errors", "neighbours", "output", "pages", "progress", "text", "torch_state"),
     },
     "monitoring": {"auditing", "data", "processes", "sampling", "scores"},
     "testing": {"auditing", "errors", "processes", "scores"},
-    "sweeps": {"_version", "errors", "extras", "output", "reading", "records"},
+    "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {
         *("auditing", "choose", "data", "errors", "mean_field", "monitoring", "networks", "output", "pages"),
         *("processes", "random_features", "residual", "sampling", "scores", "sweeps", "theory", "torch_state"),
@@ -57,7 +58,8 @@ MAY_KNOW: dict[str, set[str]] = {
     },
     "cli": {
         *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
-        *("random_features", "reading", "sampling", "scores", "studies", "theory", "training"),
+        *("random_features", "reading", "sampling", "scores", "studies", "sweeps", "text", "theory"),
+        "training",
     },
     "__main__": {"cli"},
     "mnemoscope": {

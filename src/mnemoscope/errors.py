@@ -1,12 +1,17 @@
 """The errors a person can act on: one line each, naming the file, the index or the argument.
 
 The command line prints them as they are and exits with 2. Everything else is a defect of the library and
-keeps its traceback.
+keeps its traceback. What an error quotes (a file's name, a key, a library's words) is shown, not obeyed.
 """
+
+from mnemoscope.text import one_line
 
 
 class MnemoscopeError(Exception):
-    """Base of every error that mnemoscope raises on purpose."""
+    """Base of every error that mnemoscope raises on purpose: as text one line of at most 500 characters."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class InputError(MnemoscopeError, ValueError):

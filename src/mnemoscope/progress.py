@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from mnemoscope.text import one_line
+
 Item = TypeVar("Item")
+
+_LONGEST = 60
 
 
 @contextmanager
@@ -17,9 +21,9 @@ def progress_bar(description: str, total: int, *, enabled: bool = True) -> Itera
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total)
+        task = bar.add_task(one_line(description, _LONGEST), total=total)
         yield lambda: bar.advance(task)
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnemoscope.errors import InputError, MnemoscopeError
-from mnemoscope.output import one_line
+from mnemoscope.text import one_line
 
 DEFLATE_RATIO = 1032
 """The most bytes that one byte of deflated data (gzip, zip) can stand for: 258 by a symbol of two bits."""

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mnemoscope.errors import InputError
-from mnemoscope.output import one_line, write_json
+from mnemoscope.output import write_json
 from mnemoscope.reading import reading
+from mnemoscope.text import one_line
 
 
 class JsonRecord(BaseModel):

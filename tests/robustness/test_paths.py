@@ -17,7 +17,6 @@ from mnemoscope.output import (
     atomic_folder,
     check_apart,
     check_output_file,
-    one_line,
     output_subfolder,
     remove_temporaries,
     write_json,
@@ -25,6 +24,7 @@ from mnemoscope.output import (
 from mnemoscope.processes import VariancePreserving
 from mnemoscope.studies.findings import run_study
 from mnemoscope.sweeps import sweep
+from mnemoscope.text import one_line
 from mnemoscope.training import TrainingSpec, train_run
 from tests.unit.studies.toy_study import Toy
 from tests.unit.sweeps.sweep_trials import Coin

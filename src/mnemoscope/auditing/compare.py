@@ -24,6 +24,7 @@ from mnemoscope.auditing.intervals import Rate, difference_interval, paired_diff
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.errors import InputError
 from mnemoscope.pages import interval, percent
+from mnemoscope.text import one_name
 
 COPIES, IDENTICAL, NEARER = "copies", "identical", "nearer to train"
 
@@ -165,7 +166,7 @@ def compare(
         notes.append("closeness is not compared: it needs a held-out set")
     whats = [COPIES, IDENTICAL] if notes else [COPIES, IDENTICAL, NEARER]
     notes += [
-        f"{setting} differ: {one.settings[setting] or 'none'} and {other.settings[setting] or 'none'}"
+        f"{setting} differ: {' and '.join(one_name(each.settings[setting] or 'none') for each in sides)}"
         for setting in _SETTINGS
         if one.settings[setting] != other.settings[setting]
     ]
@@ -224,7 +225,7 @@ def _from_json(report: Mapping[str, Any]) -> _Side:
         extracted = frozenset(item["train"] for item in report["extracted"]["items"])
         sets = {part: each["fingerprint"] for part, each in data.items()}
         settings = {setting: report["provenance"][setting] for setting in _SETTINGS}
-        return _Side(data["generated"]["name"], sets, n, settings, shares, extracted)
+        return _Side(one_name(data["generated"]["name"]), sets, n, settings, shares, extracted)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"this is no report.json of an audit ({type(error).__name__}: {error})") from None
 

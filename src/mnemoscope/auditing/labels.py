@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mnemoscope.data.arrays import ArrayLike, as_array
 from mnemoscope.errors import InputError
+from mnemoscope.text import one_name
 
 _NAMED = 3
 
@@ -68,7 +69,7 @@ class Labels:
         """
         both = np.intersect1d(self.train, self.holdout)
         if len(both):
-            named = ", ".join(repr(self.names[code]) for code in both[:_NAMED])
+            named = ", ".join(one_name(repr(self.names[code])) for code in both[:_NAMED])
             raise InputError(
                 f"{what}: {len(both)} of them are in train and in the held-out set: {named}"
                 f"{', …' if len(both) > _NAMED else ''}; hold out whole groups"

@@ -19,6 +19,7 @@ from mnemoscope.auditing.sight import Sight
 from mnemoscope.auditing.verdict import Tone, Verdict, judge
 from mnemoscope.data import Dataset
 from mnemoscope.pages.render import percent
+from mnemoscope.text import one_name
 
 NO_GUARANTEE = (
     "Distances are no privacy guarantee: a model that passes may still leak its training data in ways that no distance "
@@ -42,6 +43,13 @@ class Flagged(NamedTuple):
     p: float
     listed: bool
     unit: int
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """What people are shown of the two items: their names, or their rows where they have none."""
+        named = ((self.generated_name, self.generated), (self.train_name, self.train))
+        generated, train = (one_name(row if name is None else name) for name, row in named)
+        return generated, train
 
 
 @dataclass(frozen=True, eq=False)

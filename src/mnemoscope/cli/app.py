@@ -21,8 +21,8 @@ from mnemoscope.cli.model import sample, train
 from mnemoscope.cli.predict import predict
 from mnemoscope.cli.study import app as study_app
 from mnemoscope.errors import MnemoscopeError
-from mnemoscope.output import one_line
 from mnemoscope.reading import out_of_memory
+from mnemoscope.text import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from mnemoscope.cli.options import DATA, AsJson, Seed, print_json, print_rich
+from mnemoscope.cli.options import DATA, AsJson, Seed, print_json, print_line, print_rich
 
 Repeats: TypeAlias = Literal["law", "made"]
 """Those of ``mnemoscope.auditing.null``, which takes a second to import."""
@@ -84,7 +84,7 @@ def audit(
         )
         report.save(folder, force=force)
     if report.key is not None:
-        typer.echo(f"key of the report's hashes, which is stored nowhere: {report.key.hex()}", err=True)
+        print_line(f"key of the report's hashes, which is stored nowhere: {report.key.hex()}", err=True)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -93,8 +93,8 @@ def audit(
         for line in (*(f"warning: {warning}" for warning in report.warnings), *settle_lines(report)):
             print_rich(line)
         for line in (*statistic_lines(report), *pair_lines(report)):
-            typer.echo(line)
+            print_line(line)
         print_rich(report.verdict)
-        typer.echo(f"report: {folder / PAGE}")
+        print_line(f"report: {folder / PAGE}")
     if (fail_if_memorizes and report.memorizes) or (fail_if_drawn and report.drawn):
         raise typer.Exit(1)

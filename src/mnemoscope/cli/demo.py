@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mnemoscope.cli.options import AsJson, Seed, print_json, print_rich
+from mnemoscope.cli.options import AsJson, Seed, print_json, print_line, print_rich
 
 
 def demo(
@@ -26,5 +26,5 @@ def demo(
             for model in result.models
         ]
         print_rich(rate_table("Model", rows, "Theory"))
-        typer.echo(f"report: {out / 'report.html'}")
+        print_line(f"report: {out / 'report.html'}")
     raise typer.Exit(0 if result.holds else 1)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnemoscope._version import __version__
-from mnemoscope.cli.options import DATA, LARGEST_COUNT, LARGEST_WIDTH, Seed, noise_draws_of
+from mnemoscope.cli.options import DATA, LARGEST_COUNT, LARGEST_WIDTH, Seed, noise_draws_of, print_line
 from mnemoscope.errors import InputError
+from mnemoscope.text import one_name
 
 if TYPE_CHECKING:
     from mnemoscope.processes import Process
@@ -85,7 +86,7 @@ def train(
         features = RandomFeatureSpec(**_given(n_features=width), **draws, **at_once, seed=seed)
         run = train_random_features(load(data, progress=True), forward, features, out, resume=resume, progress=True)
         training, n_samples = run.description["training"], run.description["data"]["n_samples"]
-        typer.echo(
+        print_line(
             f"{features.n_features} features, fitted at {features.n_times} noise levels to {training['noise_draws']} "
             f"noise draws of each of {n_samples} samples"
         )
@@ -97,8 +98,8 @@ def train(
             dataset, forward, built, spec, out, checkpoint_every=checkpoint_every or 1000, resume=resume, progress=True
         )
         recent = result.losses[-100:]
-        typer.echo(f"{spec.steps} steps, mean loss of the last {len(recent)}: {sum(recent) / len(recent):.4f}")
-    typer.echo(f"run: {out}")
+        print_line(f"{spec.steps} steps, mean loss of the last {len(recent)}: {sum(recent) / len(recent):.4f}")
+    print_line(f"run: {out}")
 
 
 def sample(
@@ -138,7 +139,7 @@ def sample(
     save_array(out, from_model(drawn, value_range))
     spec = {"n": n, "solver": solver, "n_steps": n_steps, "seed": seed}
     write_json(about, {"version": __version__, "spec": spec, "model": origin})
-    typer.echo(f"{n} samples of shape {tuple(drawn.shape[1:])}: {out}")
+    print_line(f"{n} samples of shape {tuple(drawn.shape[1:])}: {out}")
 
 
 def _open_model(
@@ -154,7 +155,7 @@ def _open_model(
             raise InputError("--weights is for a run: the exact score has none")
         data = load(model.removeprefix(EMPIRICAL), progress=True)
         forward = make_process(process)
-        origin = {"empirical": data.name, "fingerprint": data.fingerprint, "process": forward.spec()}
+        origin = {"empirical": data.label, "fingerprint": data.fingerprint, "process": forward.spec()}
         if regularizer is None:
             return EmpiricalScore(data.to_model(), forward), forward, data.value_range, origin
         score = make_regularized(regularizer, data.to_model(), forward)
@@ -164,8 +165,9 @@ def _open_model(
     run = load_run(model, weights=weights or "average")
     if weights is not None and run.step is None:
         raise InputError(f"{model}: --weights has no meaning for random features, which are fitted at once")
+    origin: dict[str, Any] = {"run": one_name(Path(model).absolute().name)}
     which = {} if run.step is None else {"step": run.step, "weights": weights or "average"}
-    return run.score, run.score.process, run.value_range, {"run": model, **which, **run.description}
+    return run.score, run.score.process, run.value_range, {**origin, **which, **run.description}
 
 
 def _given(**options: Any) -> dict[str, Any]:

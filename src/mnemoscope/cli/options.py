@@ -1,15 +1,15 @@
 """What several commands share: options, how they are read, and results on stdout."""
 
-import json
 import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnemoscope.errors import InputError
+from mnemoscope.text import json_text, one_line, printable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.table import Table
 
 DATA = "'digits', .npy, .npz, .safetensors, an image folder, an IDX file or a folder of them."
 
@@ -36,11 +36,24 @@ def noise_draws_of(text: str) -> float:
 
 def print_json(value: Any) -> None:
     """Exactly one JSON object on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    typer.echo(json_text(value))
 
 
-def print_rich(value: "RenderableType") -> None:
-    """A table, or text whose colours and line breaks are rich's business."""
+def print_line(text: str, *, err: bool = False) -> None:
+    """One line, as long as it is, on stdout or stderr."""
+    typer.echo(one_line(text, None), err=err)
+
+
+def print_rich(value: "Table | str") -> None:
+    """A table, or a line that rich breaks; what looks like markup or an emoji's code is text like any other."""
     from rich.console import Console
+    from rich.text import Text
 
-    Console().print(value, highlight=False)
+    class Printable(Console):
+        """Every text, cells as well, comes through here, whatever is printed."""
+
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
+
+    shown = one_line(value, None) if isinstance(value, str) else value
+    Printable(markup=False, emoji=False).print(shown, highlight=False)

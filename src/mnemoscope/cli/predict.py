@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mnemoscope.cli.options import DATA, LARGEST, SMALLEST, AsJson, noise_draws_of, print_json
+from mnemoscope.cli.options import DATA, LARGEST, SMALLEST, AsJson, noise_draws_of, print_json, print_line
 
 
 def predict(
@@ -40,4 +40,4 @@ def predict(
     if as_json:
         print_json(prediction.payload())
     else:
-        typer.echo(prediction.sentence)
+        print_line(prediction.sentence)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnemoscope.cli.options import LARGEST_SEED
+from mnemoscope.cli.options import LARGEST_SEED, print_line, print_rich
+from mnemoscope.errors import InputError
+from mnemoscope.text import one_line
 
 if TYPE_CHECKING:
     from mnemoscope.studies.findings import Findings
@@ -34,8 +36,13 @@ def run(
     preset: Annotated[Preset, typer.Option(help="Minutes on two cores, or the scale of the source.")] = "quick",
     out: Annotated[Path | None, typer.Option(help="Where results go; mnemoscope-NAME if left out.")] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="local:N for N processes, or a Dask scheduler such as tcp://HOST:8786.")
+        str | None, typer.Option(help="local:N for N processes, or a Dask scheduler such as tls://HOST:8786.")
     ] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="For tls://: certificate (PEM) of the authority that signed all others.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="For tls://: certificate of this process.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="For tls://: its private key.")] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Compute this experiment only; repeat for several. The others wait.")
     ] = None,
@@ -49,10 +56,25 @@ def run(
     """
     from mnemoscope.studies import load_study
     from mnemoscope.studies.findings import run_study
+    from mnemoscope.sweeps import Certificates
 
+    given = {"--tls-ca": tls_ca, "--tls-cert": tls_cert, "--tls-key": tls_key}
+    files = [file for file in given.values() if file is not None]
+    if 0 < len(files) < len(given):
+        missing = next(option for option, file in given.items() if file is None)
+        raise InputError(f"{missing}: is missing: certificates take {', '.join(given)}")
     study = load_study(name)
     directory = out or Path(f"mnemoscope-{name}")
-    found = run_study(study, directory, preset=preset, seed=seed, only=only or [], scheduler=scheduler, progress=True)
+    found = run_study(
+        study,
+        directory,
+        preset=preset,
+        seed=seed,
+        only=only or [],
+        scheduler=scheduler,
+        certificates=Certificates(*files) if files else None,
+        progress=True,
+    )
     _finish(found, directory)
 
 
@@ -69,26 +91,19 @@ def report(directory: Annotated[Path, typer.Argument(help="The directory of a st
 
 
 def _finish(found: "Findings", directory: Path) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from mnemoscope.studies.findings import claim_texts
 
     table = Table("claim", "published", "measured", "tolerance", "holds", "statement")
     for claim in found.claims:
-        table.add_row(
-            escape(claim.name),
-            *claim_texts(claim),
-            "yes" if claim.holds else "NO",
-            escape(claim.statement),
-        )
-    Console().print(table)
+        table.add_row(claim.name, *claim_texts(claim), "yes" if claim.holds else "NO", claim.statement)
+    print_rich(table)
     for failure in found.failures:
-        typer.echo(f"failed: {failure.spec}: {failure.error}", err=True)
+        print_line(one_line(f"failed: {failure.spec}: {failure.error}"), err=True)
     for waiting in found.waiting:
-        typer.echo(f"claims wait: {waiting}", err=True)
-    typer.echo(found.verdict, err=True)
-    typer.echo(f"report: {directory / 'report.html'}", err=True)
+        print_line(f"claims wait: {waiting}", err=True)
+    print_line(found.verdict, err=True)
+    print_line(f"report: {directory / 'report.html'}", err=True)
     if not found.holds:
         raise typer.Exit(1)

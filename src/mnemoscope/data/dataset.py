@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite
 from mnemoscope.errors import InputError
+from mnemoscope.text import one_name
 
 _FROM_DATA = (-np.inf, np.inf)
 _RANGES = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
@@ -78,7 +79,7 @@ class Dataset:
     @property
     def label(self) -> str:
         """The name as reports show it: of a path the last part, since the others may name a machine or a person."""
-        return _last_part(self.name) or "data"
+        return one_name(_last_part(self.name)) or "data"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -17,6 +17,7 @@ from mnemoscope.data.numpy_files import load_npy, read_npy_member
 from mnemoscope.errors import InputError
 from mnemoscope.output import atomic_file, check_output_file
 from mnemoscope.reading import reading
+from mnemoscope.text import listed, one_name
 
 _KEYED = (".npz", ".safetensors")
 _WRITERS: dict[str, Callable[[BinaryIO, Array], object]] = {
@@ -127,8 +128,8 @@ def _pick(path: Path, keys: list[str], key: str | None) -> str:
         return keys[0]
     if key is not None and key in keys:
         return key
-    wrong = f"has no array {key!r}" if key is not None else f"holds {len(keys)} arrays"
-    raise InputError(f"{path}: {wrong}; name one as {path.name}:KEY among {', '.join(sorted(keys)) or '(none)'}")
+    wrong = f"has no array {one_name(repr(key))}" if key is not None else f"holds {len(keys)} arrays"
+    raise InputError(f"{path}: {wrong}; name one as {path.name}:KEY among {listed(sorted(keys)) or '(none)'}")
 
 
 def _load_folder(folder: Path, name: str, progress: bool) -> Dataset:
@@ -139,6 +140,6 @@ def _load_folder(folder: Path, name: str, progress: bool) -> Dataset:
     unlabelled = [p for p in idx if "label" not in p.name]
     train = [p for p in unlabelled if "train" in p.name] or unlabelled
     if len(train) != 1:
-        files = ", ".join(p.name for p in idx)
+        files = listed([p.name for p in idx])
         raise InputError(f"{folder}: cannot tell which IDX file holds the training images; name one of {files}")
     return Dataset(load_idx(train[0]), name)

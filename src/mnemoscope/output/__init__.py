@@ -22,7 +22,6 @@ from mnemoscope.output.folders import (
     output_folder,
     output_subfolder,
 )
-from mnemoscope.output.lines import one_line
 
 __all__ = [
     "atomic_file",
@@ -33,7 +32,6 @@ __all__ = [
     "check_output_file",
     "check_writable",
     "new_output_folder",
-    "one_line",
     "output_folder",
     "output_subfolder",
     "remove_temporaries",

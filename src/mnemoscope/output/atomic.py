@@ -1,6 +1,5 @@
 """Results appear whole or not at all: everything is written beside its place and then renamed into it."""
 
-import json
 import os
 import secrets
 import shutil
@@ -13,6 +12,7 @@ from typing import Any
 from mnemoscope.errors import OutputError
 from mnemoscope.output.folders import check_absent, new_output_folder
 from mnemoscope.output.lines import cannot
+from mnemoscope.text import json_text
 
 _PREFIX, _SUFFIX = ".mnemoscope-", ".tmp"
 
@@ -126,7 +126,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON atomically; NaN and infinities, which JSON lacks, are refused."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value) + "\n")
 
 
 @contextmanager

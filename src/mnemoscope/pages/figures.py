@@ -1,4 +1,7 @@
-"""Figures and pictures for a page: SVG whose ink follows the page's text colour, and PNG data URIs."""
+"""Figures and pictures for a page: SVG whose ink follows the page's text colour, and PNG data URIs.
+
+The same figure is the same bytes, in whatever process: no date, and ids that are hashes of what they name.
+"""
 
 import base64
 import io
@@ -6,6 +9,7 @@ import re
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -19,6 +23,9 @@ FIGURE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e
 INK = "#010203"
 """Stands for the page's own text colour: draw in it, and ``svg`` turns it into the page's ink."""
 
+
+_SAME_IDS = {"svg.hashsalt": "mnemoscope"}
+"""Left out, matplotlib salts the hashes anew in each drawing."""
 
 LARGEST_PICTURE = 128
 """Pixels, at most, that a page shows of an item in either direction: at any size a page stays small."""
@@ -45,9 +52,10 @@ def plain_axes(width: float = 7.0, height: float = 3.2) -> Axes:
 
 
 def svg(figure: Figure, description: str) -> Markup:
-    """A figure as inline SVG with an accessible description, safe to put into a page as it is."""
+    """A figure as inline SVG with an accessible description, safe to put into a page as it is; each time the same."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    with rc_context(_SAME_IDS):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index("<svg") :].replace(INK, "currentColor")
     drawing = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", drawing, count=1)

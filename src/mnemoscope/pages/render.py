@@ -1,4 +1,6 @@
-"""Jinja templates with autoescape. A room keeps its own templates in ``templates/`` beside its code.
+"""Jinja templates with autoescape, where all that is shown is printable.
+
+A room keeps its own templates in ``templates/`` beside its code.
 
 Pages load nothing and run nothing, with one exception: where a template sets ``sortable``, a click on a column's head
 sorts its table. That script stands in the page, and the page's Content-Security-Policy admits it alone, by its hash.
@@ -12,6 +14,8 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, TemplateNotFound, select_autoescape
 from markupsafe import Markup
+
+from mnemoscope.text import one_name, printable
 
 
 class _Rooms(BaseLoader):
@@ -32,6 +36,7 @@ def environment() -> Environment:
         loader=_Rooms(),
         autoescape=select_autoescape(("html.j2",), default=True),
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -40,6 +45,7 @@ def environment() -> Environment:
     # Both are ours, nothing of the data's.
     environment.globals["sort_script"] = Markup(script)
     environment.globals["sort_script_source"] = Markup(f"'sha256-{digest}'")
+    environment.filters["name"] = one_name
     environment.filters["percent"] = percent
     environment.filters["interval"] = interval
     return environment
@@ -48,6 +54,11 @@ def environment() -> Environment:
 def render(template: str, **values: Any) -> str:
     """A page from a template and what it shows."""
     return environment().get_template(template).render(**values)
+
+
+def _shown(value: Any) -> Any:
+    """What a template shows, before it is escaped: bidi marks and control characters would be obeyed in a page, too."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 
 def percent(fraction: float) -> str:

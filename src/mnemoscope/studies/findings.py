@@ -20,7 +20,7 @@ from mnemoscope.output import output_subfolder, write_json, write_text
 from mnemoscope.pages import render
 from mnemoscope.studies.figures import save_plots
 from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Study
-from mnemoscope.sweeps import Failure, Store, Sweep, code_version, read_sweep, sweep
+from mnemoscope.sweeps import Certificates, Failure, Store, Sweep, code_version, read_sweep, sweep
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def run_study(
     seed: int = 0,
     only: Sequence[str] = (),
     scheduler: str | None = None,
+    certificates: Certificates | None = None,
     progress: bool = False,
 ) -> Findings:
     """Compute what is missing of a study in the directory ``out`` and write its report there.
@@ -88,6 +89,7 @@ def run_study(
         seed: from which the trials derive theirs.
         only: the kinds of the experiments to compute now; all if empty. The claims of the others wait.
         scheduler: as ``mnemoscope.sweeps.sweep`` takes it.
+        certificates: as ``mnemoscope.sweeps.sweep`` takes them.
         progress: show bars.
 
     Raises:
@@ -100,7 +102,15 @@ def run_study(
     if os.path.lexists(out / "sweep.json"):
         _check_study(study, out)
     attrs = {"study": study.name, "preset": preset, "seed": seed}
-    done = sweep([*chain(*planned.values())], out, now=now, scheduler=scheduler, attrs=attrs, progress=progress)
+    done = sweep(
+        [*chain(*planned.values())],
+        out,
+        now=now,
+        scheduler=scheduler,
+        certificates=certificates,
+        attrs=attrs,
+        progress=progress,
+    )
     return _write(study, out, planned, done)
 
 

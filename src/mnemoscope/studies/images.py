@@ -32,7 +32,7 @@ def has_cifar_10() -> bool:
 
 def missing_images() -> str:
     """A sentence for captions where Fashion-MNIST is not there, else nothing."""
-    return "" if FASHION_MNIST.is_dir() else f" Fashion-MNIST is skipped: {FASHION_MNIST} is not there."
+    return "" if FASHION_MNIST.is_dir() else " Fashion-MNIST is skipped: it is not installed."
 
 
 @cache

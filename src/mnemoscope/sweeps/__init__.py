@@ -16,6 +16,7 @@ call goes on where the files end.
     done.results["coin"].heads.mean("seed")  # as does xarray.open_datatree("coins/results.zarr")["coin"]
 """
 
+from mnemoscope.sweeps.certificates import Certificates
 from mnemoscope.sweeps.provenance import code_version
 from mnemoscope.sweeps.store import Store
 from mnemoscope.sweeps.stored import CorruptRecordError, Failure, Record
@@ -23,6 +24,7 @@ from mnemoscope.sweeps.sweep import Sweep, check_trials, read_sweep, sweep
 from mnemoscope.sweeps.trial import Result, Trial, grid
 
 __all__ = [
+    "Certificates",
     "CorruptRecordError",
     "Failure",
     "Record",

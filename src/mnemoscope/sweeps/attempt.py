@@ -2,7 +2,8 @@
 
 It computes the batch, writes each finished trial itself and answers with a few words, so results never travel through
 a scheduler and a dead driver or worker loses none. A trial's own errors are retried, then recorded. What no retry can
-mend ends the sweep: an output that cannot be written, an extra that is not installed.
+mend ends the sweep: an output that cannot be written, an extra that is not installed. What is recorded names no machine
+and no folder of one: stores are shared, and study reports show it.
 """
 
 import socket
@@ -17,6 +18,7 @@ from mnemoscope.errors import MissingExtraError, OutputError
 from mnemoscope.sweeps.provenance import provenance
 from mnemoscope.sweeps.store import Store
 from mnemoscope.sweeps.trial import Result, Trial, check_result
+from mnemoscope.text import one_line, printable, without_origin
 
 TrialBatch: TypeAlias = tuple[Trial, ...]
 
@@ -58,7 +60,8 @@ def _try(trials: TrialBatch, store: Store, attempts: int = 1) -> list[Outcome]:
         except MissingExtraError:
             raise  # no other attempt, and no other trial of its kind, would end differently
         except Exception as error:
-            failed, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            failed = one_line(without_origin(f"{type(error).__name__}: {error}"))
+            trace = printable(without_origin(traceback.format_exc()))
             continue
         seconds = (time.perf_counter() - start) / len(trials)
         for trial, variables in zip(trials, checked, strict=True):

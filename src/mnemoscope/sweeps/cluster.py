@@ -2,9 +2,14 @@
 
 Only two tasks for each of the cluster's threads are handed out at a time: that keeps the workers busy and the
 scheduler small, and Dask counts the death of a worker against every task it holds.
+
+Who reaches a Dask scheduler runs code on its workers. A cluster that is started here listens on the loopback interface
+only and asks every peer for a certificate that is made with it and ends with it; its HTTP servers, which Dask cannot do
+without, serve no page.
 """
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -12,10 +17,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+import dask
 import distributed
 
 from mnemoscope.errors import InputError, MissingExtraError, MnemoscopeError, OutputError
+from mnemoscope.reading import reading
 from mnemoscope.sweeps.attempt import Outcome, TrialBatch, attempt
+from mnemoscope.sweeps.certificates import Certificates
 from mnemoscope.sweeps.provenance import provenance
 from mnemoscope.sweeps.store import Store
 
@@ -28,6 +36,11 @@ ALLOCATOR_VARIABLES = {"MALLOC_TRIM_THRESHOLD_": str(2**28), "MALLOC_MMAP_THRESH
 """glibc's own largest thresholds. Dask lowers the first to 64 KiB, which gives memory back after every large temporary
 and faults it in again for the next: trials with arrays of megabytes ran up to ten times slower."""
 
+_LOOPBACK = "127.0.0.1"
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+
+_CERTIFICATES = "certificates (--tls-ca, --tls-cert, --tls-key)"
+
 _TICK = 1.0
 """Seconds between looks at whether the cluster has grown."""
 
@@ -35,7 +48,9 @@ _CONNECT_TIMEOUT = 10
 """Seconds that a scheduler has to answer."""
 
 
-def execute_on_cluster(batches: Sequence[TrialBatch], root: Path, retries: int, scheduler: str) -> Generator[Outcome]:
+def execute_on_cluster(
+    batches: Sequence[TrialBatch], root: Path, retries: int, scheduler: str, certificates: Certificates | None
+) -> Generator[Outcome]:
     """Compute batches on the cluster that ``scheduler`` names; outcomes come as they are ready, in any order.
 
     Raises:
@@ -44,11 +59,12 @@ def execute_on_cluster(batches: Sequence[TrialBatch], root: Path, retries: int, 
         MissingExtraError: a trial needs what is not installed on the workers.
     """
     gpu_share = max(trial.gpu_share for batch in batches for trial in batch)
-    with _connect(scheduler, gpu_share) as client:
-        yield from _hand_out(client, batches, root, retries)
+    with _connect(scheduler, gpu_share, certificates) as client:
+        yield from hand_out(client, batches, root, retries)
 
 
-def _hand_out(client: distributed.Client, batches: Sequence[TrialBatch], root: Path, retries: int) -> Iterator[Outcome]:
+def hand_out(client: distributed.Client, batches: Sequence[TrialBatch], root: Path, retries: int) -> Iterator[Outcome]:
+    """The same for a cluster to which there is a connection."""
     waiting = deque(batches)
     running: dict[_Future, TrialBatch] = {}
     try:
@@ -107,20 +123,23 @@ def _record_deaths(batch: TrialBatch, store: Store, error: distributed.KilledWor
     for trial in batch:
         died = None if store.has(trial.key) else "its workers died"
         if died:
-            store.write_failure(trial, died, str(error), provenance(0.0, error.allowed_failures + 1))
+            times = error.allowed_failures + 1
+            text = f"a worker process ended while it computed this trial or its batch, {times} times"
+            store.write_failure(trial, died, text, provenance(0.0, times))
         outcomes.append(Outcome(trial.key, died))
     return outcomes
 
 
 @contextmanager
-def _connect(scheduler: str, gpu_share: float) -> Iterator[distributed.Client]:
+def _connect(scheduler: str, gpu_share: float, certificates: Certificates | None) -> Iterator[distributed.Client]:
     if scheduler.startswith("local:"):
         n_workers = int(scheduler.removeprefix("local:"))
-        with _local_cluster(n_workers, gpu_share) as cluster, closing(distributed.Client(cluster)) as client:
+        with local_cluster(n_workers, gpu_share) as cluster, closing(distributed.Client(cluster)) as client:
             yield client
         return
+    security = _security(scheduler, certificates)
     try:
-        client = distributed.Client(scheduler, timeout=_CONNECT_TIMEOUT)
+        client = distributed.Client(scheduler, timeout=_CONNECT_TIMEOUT, security=security)
     except (OSError, ValueError) as error:
         raise InputError(f"scheduler: no Dask scheduler answers at {scheduler}: {error}") from None
     with closing(client):
@@ -130,8 +149,27 @@ def _connect(scheduler: str, gpu_share: float) -> Iterator[distributed.Client]:
         yield client
 
 
+def _security(scheduler: str, certificates: Certificates | None) -> distributed.Security:
+    """What proves to a scheduler who we are, and to us who it is: certificates, or what Dask's configuration has."""
+    if certificates is not None:
+        ca, cert, key = map(str, certificates)
+        security = distributed.Security(
+            require_encryption=True, tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key
+        )
+        with reading(cert, "a certificate with its key and its authority"):
+            security.get_connection_args("client")
+        return security
+    configured = distributed.Security()
+    if not scheduler.startswith(("tls://", "wss://")):
+        text = "is not encrypted and asks nobody who they are: whoever reaches it can run code as you; give"
+        warnings.warn(f"scheduler {scheduler}: {text} {_CERTIFICATES}", stacklevel=2)
+    elif not (configured.tls_ca_file and configured.tls_client_cert):
+        raise InputError(f"scheduler: {scheduler} needs {_CERTIFICATES}")
+    return configured
+
+
 @contextmanager
-def _local_cluster(n_workers: int, gpu_share: float) -> Iterator[distributed.LocalCluster]:
+def local_cluster(n_workers: int, gpu_share: float) -> Iterator[distributed.LocalCluster]:
     """Worker processes that share the cores evenly; for GPU trials one for each device, at most ``n_workers``."""
     devices = _visible_devices()[:n_workers] if gpu_share else []
     if gpu_share and not devices:
@@ -140,11 +178,14 @@ def _local_cluster(n_workers: int, gpu_share: float) -> Iterator[distributed.Loc
     threads = str(max(1, len(os.sched_getaffinity(0)) // n_workers))
     with (
         _environment(dict.fromkeys(THREAD_VARIABLES, threads) | ALLOCATOR_VARIABLES),
+        dask.config.set(_NO_PAGES),
         distributed.LocalCluster(
+            host=_LOOPBACK,
+            security=distributed.Security.temporary(),
             n_workers=0,
             threads_per_worker=int(1 / gpu_share) if gpu_share else 1,
             memory_limit=1.0 / n_workers,
-            dashboard_address=":0",  # any free port: two sweeps on one machine must not meet
+            dashboard_address=f"{_LOOPBACK}:0",  # any free port: two sweeps on one machine must not meet
             scheduler_kwargs={"dashboard": False},
             resources={"GPU": 1.0} if gpu_share else None,
         ) as cluster,

@@ -7,9 +7,16 @@ from pathlib import Path
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.sweeps.attempt import Outcome, TrialBatch, attempt
+from mnemoscope.sweeps.certificates import Certificates
 
 
-def execute(batches: Sequence[TrialBatch], root: Path, retries: int, scheduler: str | None) -> Generator[Outcome]:
+def execute(
+    batches: Sequence[TrialBatch],
+    root: Path,
+    retries: int,
+    scheduler: str | None,
+    certificates: Certificates | None = None,
+) -> Generator[Outcome]:
     """Compute batches wherever ``scheduler`` says; outcomes come as they are ready, in any order.
 
     Args:
@@ -17,6 +24,7 @@ def execute(batches: Sequence[TrialBatch], root: Path, retries: int, scheduler: 
         root: the store's directory, the same path on every machine.
         retries: how often a trial that fails is tried again.
         scheduler: as ``check_scheduler`` passed it.
+        certificates: for a scheduler at an address.
 
     Raises:
         InputError: the scheduler cannot be had, or has no GPU for trials that need one.
@@ -29,18 +37,23 @@ def execute(batches: Sequence[TrialBatch], root: Path, retries: int, scheduler: 
         return
     from mnemoscope.sweeps.cluster import execute_on_cluster  # only here is Dask needed
 
-    yield from execute_on_cluster(batches, root, retries, scheduler)
+    yield from execute_on_cluster(batches, root, retries, scheduler, certificates)
 
 
-def check_scheduler(scheduler: str | None) -> None:
+def check_scheduler(scheduler: str | None, certificates: Certificates | None = None) -> None:
     """Refuse what cannot name a scheduler, before anything is done.
 
     Raises:
-        InputError: neither None, ``local:N`` with N >= 1, nor an address.
-        MissingExtraError: Dask is needed and not installed.
+        InputError: neither None, ``local:N`` with N >= 1, nor an address; or certificates that cannot be read, or where
+            nothing is encrypted with them.
+        MissingExtraError: Dask is needed and not installed, or what makes the certificates of ``local:N``.
     """
+    if certificates is not None:
+        certificates.check(scheduler)
     if scheduler is None:
         return
     if not re.fullmatch(r"local:0*[1-9]\d*|\w+://.+", scheduler):
-        raise InputError(f"scheduler: needs local:N with N >= 1, or an address like tcp://HOST:PORT, got {scheduler!r}")
+        raise InputError(f"scheduler: needs local:N with N >= 1, or an address like tls://HOST:PORT, got {scheduler!r}")
     optional("distributed", "sweeps")
+    if scheduler.startswith("local:"):
+        optional("cryptography", "sweeps")

@@ -1,6 +1,5 @@
-"""Where a result came from: the code, the machine, the time it took."""
+"""Where a result came from: the code, and the time it took. Nothing names a machine or a person."""
 
-import os
 import subprocess
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,7 +29,6 @@ def provenance(seconds: float, attempts: int) -> dict[str, Any]:
     """The record kept with a trial that this process has just tried ``attempts`` times."""
     return {
         "code": code_version(),
-        "host": os.uname().nodename,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds,
         "attempts": attempts,

@@ -1,9 +1,10 @@
 """A sweep: many trials, computed once each, whatever happens on the way."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.sweeps.attempt import Outcome, TrialBatch
+from mnemoscope.sweeps.certificates import Certificates
 from mnemoscope.sweeps.execution import check_scheduler, execute
 from mnemoscope.sweeps.store import Store
 from mnemoscope.sweeps.stored import CorruptRecordError, Failure, Record
@@ -52,6 +54,7 @@ def sweep(
     *,
     now: Sequence[Trial] | None = None,
     scheduler: str | None = None,
+    certificates: Certificates | None = None,
     retries: int = 1,
     attrs: Mapping[str, Any] | None = None,
     progress: bool = False,
@@ -64,7 +67,9 @@ def sweep(
         trials: specs of one kind or of several; a spec that occurs twice is computed once.
         out: the directory, on a file system that all workers share.
         now: those among ``trials`` to compute in this call, all if left out. The results hold whatever is finished.
-        scheduler: None for this process, ``local:N`` for N processes here, or a Dask scheduler's address.
+        scheduler: None for this process, ``local:N`` for N processes here, or a Dask scheduler's address. Whoever
+            reaches a scheduler that asks for no certificates (``tcp://``) can run code as you: a warning says so.
+        certificates: for a scheduler at ``tls://HOST:PORT``; left out, Dask's own configuration is asked.
         retries: how often a trial that fails is tried again before it is recorded as failed.
         attrs: JSON values to keep with the results (a study's name, its preset).
         progress: show done, failed and left on stderr.
@@ -79,7 +84,7 @@ def sweep(
     wanted = trials if now is None else check_trials(now)
     if not {trial.key for trial in wanted} <= {trial.key for trial in trials}:
         raise InputError("now: has trials that are not among the sweep's")
-    check_scheduler(scheduler)
+    check_scheduler(scheduler, certificates)
     if retries < 0:
         raise InputError(f"retries: must be at least 0, got {retries}")
     store = Store(Path(out).absolute())
@@ -91,7 +96,8 @@ def sweep(
         missing = {trial.key for trial in wanted if not store.has(trial.key)}
         # Batches are made of all trials before the finished ones are left out, so that they are the same each time.
         todo = [tuple(trial for trial in batch if trial.key in missing) for batch in batches(wanted)]
-        outcomes = _run([batch for batch in todo if batch], store, trials, wanted, retries, scheduler, progress)
+        compute = partial(execute, retries=retries, scheduler=scheduler, certificates=certificates)
+        outcomes = _run([batch for batch in todo if batch], store, trials, wanted, compute, progress)
         failed = {outcome.key for outcome in outcomes if outcome.error}
         _await_files(store, [trial.key for trial in wanted if trial.key not in failed])
         results = store.refresh(trials)
@@ -142,8 +148,7 @@ def _run(
     store: Store,
     trials: Sequence[Trial],
     wanted: Sequence[Trial],
-    retries: int,
-    scheduler: str | None,
+    compute: Callable[[Sequence[TrialBatch], Path], Generator[Outcome]],
     progress: bool,
 ) -> Iterator[Outcome]:
     """Execute, showing progress and refreshing results.zarr on the way."""
@@ -153,7 +158,7 @@ def _run(
     done, failed = len(wanted) - len(keys), 0
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with (
-        closing(execute(todo, store.root, retries, scheduler)) as outcomes,
+        closing(compute(todo, store.root)) as outcomes,
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
     ):
         task = bar.add_task("", total=len(wanted), completed=done)

@@ -86,7 +86,7 @@ def describe_random_features(data: Dataset, process: Process, spec: RandomFeatur
 
 def _describe_data(data: Dataset) -> dict[str, Any]:
     return {
-        "name": data.name,
+        "name": data.label,
         "fingerprint": data.fingerprint,
         "n_samples": data.n_samples,
         "value_range": list(data.value_range),

@@ -2,8 +2,9 @@
 
 from mnemoscope.auditing.reports.axes import HEADLINES, axes
 from mnemoscope.auditing.result import AuditResult
+from mnemoscope.text import one_line
 
-_MARKS = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#"} | {"\n": " ", "\r": " "})
+_MARKS = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#"})
 
 
 def model_card(result: AuditResult) -> str:
@@ -33,4 +34,4 @@ def model_card(result: AuditResult) -> str:
 
 
 def _text(text: str) -> str:
-    return text.translate(_MARKS)
+    return one_line(text, None).translate(_MARKS)

@@ -11,15 +11,15 @@ from mnemoscope.auditing.private import FEWEST, merged_bins
 from mnemoscope.auditing.reports.axes import HEADLINES, axes
 from mnemoscope.auditing.reports.card import model_card
 from mnemoscope.auditing.reports.record import extracted_by_class, flagged_hashes
-from mnemoscope.auditing.result import AuditResult, Flagged
+from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, image_uri, new_figure, svg
+from mnemoscope.text import one_name
 
 _GALLERY = 24
 _LONGEST_TABLE = 100
 _MOST_COPIED = 12
 _BINS = 50
-_LONGEST_NAME = 120
 
 
 def audit_page(report: AuditResult) -> str:
@@ -104,7 +104,7 @@ def most_copied(report: AuditResult) -> list[Copied]:
     if report.private:
         return []
     return [
-        Copied(_short(report.train.label_of(row), row), count, _picture(report, report.train.array[row]))
+        Copied(one_name(report.train.label_of(row) or row), count, _picture(report, report.train.array[row]))
         for row, count in report.extracted[:_MOST_COPIED]
     ]
 
@@ -124,7 +124,7 @@ def gallery(report: AuditResult) -> list[dict[str, Any]]:
         shown.append(
             {
                 "pair": pair,
-                "names": names(pair),
+                "names": pair.shown,
                 "generated": generated,
                 "train": train,
                 "flagged": bool(flags[pair.generated]),
@@ -133,17 +133,5 @@ def gallery(report: AuditResult) -> list[dict[str, Any]]:
     return shown
 
 
-def names(pair: Flagged) -> tuple[str, str]:
-    """What a page calls the two items of a pair: their names, or their rows."""
-    return _short(pair.generated_name, pair.generated), _short(pair.train_name, pair.train)
-
-
 def _picture(report: AuditResult, item: Any) -> str | None:
     return image_uri(item, report.train.value_range)
-
-
-def _short(name: str | None, row: int) -> str:
-    """A name that leaves a page readable; its end tells files apart."""
-    if name is None:
-        return str(row)
-    return name if len(name) <= _LONGEST_NAME else "…" + name[-_LONGEST_NAME:]

@@ -1,8 +1,7 @@
-"""Audits as tables in the terminal: the two axes first."""
+"""Audits as tables in the terminal: the two axes first. Whoever prints them takes no text for markup."""
 
 from collections.abc import Iterable
 
-from rich.markup import escape
 from rich.table import Table
 
 from mnemoscope.auditing.compare import ReportComparison
@@ -12,6 +11,7 @@ from mnemoscope.auditing.reports.axes import axes
 from mnemoscope.auditing.reports.record import extracted_by_class
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import interval, percent
+from mnemoscope.text import one_name
 
 _PAIRS = 5
 _MOST_GROUPS = 10
@@ -49,15 +49,10 @@ def pair_lines(report: AuditResult) -> list[str]:
     if report.private:
         return []
     return [
-        f"copy: generated {_shown(pair.generated_name, pair.generated)} of training "
-        f"{_shown(pair.train_name, pair.train)} (distance {pair.distance:.3g}, d1/d2 {pair.ratio:.2f})"
+        f"copy: generated {pair.shown[0]} of training {pair.shown[1]} (distance {pair.distance:.3g}, "
+        f"d1/d2 {pair.ratio:.2f})"
         for pair in report.flagged[:_PAIRS]
     ]
-
-
-def _shown(name: str | None, index: int) -> str:
-    """A file's name may hold what a terminal would obey: it is shown as an escape."""
-    return str(index) if name is None else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def statistic_lines(result: AuditResult) -> list[str]:
@@ -69,20 +64,20 @@ def statistic_lines(result: AuditResult) -> list[str]:
     ]
     by_class = extracted_by_class(result) or {}
     lines += [
-        f"class {_shown(name, 0)}: {f'under {FEWEST}' if count is None else count} training items copied"
+        f"class {one_name(name)}: {f'under {FEWEST}' if count is None else count} training items copied"
         for name, count in by_class.items()
         if count != 0
     ]
     if result.private or not (by_group := result.extracted_by_group):
         return lines
     most = list(by_group.items())[:_MOST_GROUPS]
-    lines += [f"group {_shown(name, 0)}: {count} training items copied" for name, count in most]
+    lines += [f"group {one_name(name)}: {count} training items copied" for name, count in most]
     return lines + ([f"and {len(by_group) - len(most):,} more groups"] if len(by_group) > len(most) else [])
 
 
 def comparison_table(comparison: ReportComparison, first: str, second: str) -> Table:
     """The differences of two reports, by the names of their files."""
-    table = Table("Share of samples", escape(first), escape(second), "Difference (95 %)", "p (McNemar)")
+    table = Table("Share of samples", one_name(first), one_name(second), "Difference (95 %)", "p (McNemar)")
     for each in comparison.differences:
         difference = f"{percent(each.difference)}\n{interval(each.interval)}"
         p = "not paired" if each.p is None else f"{each.p:.2g}"
