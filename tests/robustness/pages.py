@@ -22,7 +22,7 @@ def write_all(folder: Path) -> None:
     made = np.concatenate([train.array[:20], rest.array[:100]])
     samples = Dataset(made, "made", train.value_range, tuple(f"{i}.png" for i in range(len(made))))
     holdout, classes = rest.take(rows[100:]), [f"class {i % 7}" for i in range(train.n_samples + 200)]
-    statistics = ["distance-ratio", "c_t"]
+    statistics = ["distance-ratio", "ct"]
     audit(samples, train, holdout=holdout, measures=statistics, classes=classes).save(folder / "audit")
     audit(rest.take(rows[:100], "honest"), train).save(folder / "honest")
     run_demo(folder / "demo", DemoSpec(n_few=12, steps=2, looks=2, n_samples=60, width=8))

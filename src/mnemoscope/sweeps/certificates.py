@@ -16,9 +16,9 @@ class Certificates(NamedTuple):
         key: its private key.
     """
 
-    ca: Path
-    cert: Path
-    key: Path
+    ca: str | Path
+    cert: str | Path
+    key: str | Path
 
     def check(self, scheduler: str | None) -> None:
         """Find out before any work whether they can be read, and are of any use.
