@@ -95,7 +95,7 @@ def images(folder: Path, names: list[str], count: int) -> None:
             Image.fromarray(image).save(file, "PNG")
 
 
-@settings(max_examples=8)
+@settings(max_examples=3)
 @given(st.lists(file_names, min_size=3, max_size=3), st.lists(anything, min_size=2, max_size=2, unique=True))
 @example([AMONG_ARGUMENTS] * 3, ["\ud800\x1b[2J" + "x" * 10**4, "[/red]"])
 def test_audit(names: list[str], labels: list[str]) -> None:
@@ -126,7 +126,7 @@ def report() -> dict[str, Any]:
     return audit(DIGITS[:20], DIGITS, resolution=0.5).to_dict()
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(file_names, anything, st.one_of(anything, st.lists(anything)))
 @example(AMONG_ARGUMENTS, "\ud800" + "x" * 10**5, ["[red]" * 10**4])
 def test_compare(report: dict[str, Any], file: str, name: str, setting: object) -> None:
@@ -143,7 +143,7 @@ def test_compare(report: dict[str, Any], file: str, name: str, setting: object) 
     assert json.loads(asked.out)["differences"]
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(st.lists(file_names, min_size=3, max_size=3))
 @example([AMONG_ARGUMENTS] * 3)
 def test_train_and_sample(names: list[str]) -> None:
@@ -167,7 +167,7 @@ def is_unicode(key: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in key)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     st.lists(anything.filter(is_unicode), min_size=2, max_size=4, unique=True),
     anything.filter(lambda key: ":" not in key),
@@ -213,7 +213,7 @@ WORDS = [
 ]
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(anything.filter(lambda name: is_file_name(name) and name.strip() == name))
 @example("\x1b]8;;http://x\x07[/red]\u202e" + "x" * 10**5)
 @pytest.mark.parametrize("words", WORDS)
@@ -228,7 +228,7 @@ def test_errors(words: str, name: str) -> None:
             os.chdir(before)
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(file_names, anything)
 @example(AMONG_ARGUMENTS, f"\x1b[2J\ud800 at {os.uname().nodename} in /home/alice/my data/x.npy: {'x' * 10**5}")
 def test_a_study_whose_trials_fail(name: str, error: str) -> None:

@@ -24,9 +24,6 @@ INK = "#010203"
 """Stands for the page's own text colour: draw in it, and ``svg`` turns it into the page's ink."""
 
 
-_SAME_IDS = {"svg.hashsalt": "mnemoscope"}
-"""Left out, matplotlib salts the hashes anew in each drawing."""
-
 LARGEST_PICTURE = 128
 """Pixels, at most, that a page shows of an item in either direction: at any size a page stays small."""
 
@@ -54,7 +51,7 @@ def plain_axes(width: float = 7.0, height: float = 3.2) -> Axes:
 def svg(figure: Figure, description: str) -> Markup:
     """A figure as inline SVG with an accessible description, safe to put into a page as it is; each time the same."""
     buffer = io.StringIO()
-    with rc_context(_SAME_IDS):
+    with rc_context({"svg.hashsalt": "mnemoscope"}):  # left out, the ids are salted anew in each drawing
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index("<svg") :].replace(INK, "currentColor")

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import dask
 import distributed
@@ -159,7 +159,7 @@ def _security(scheduler: str, certificates: Certificates | None) -> distributed.
         with reading(cert, "a certificate with its key and its authority"):
             security.get_connection_args("client")
         return security
-    configured = distributed.Security()
+    configured: Any = distributed.Security()
     if not scheduler.startswith(("tls://", "wss://")):
         text = "is not encrypted and asks nobody who they are: whoever reaches it can run code as you; give"
         warnings.warn(f"scheduler {scheduler}: {text} {_CERTIFICATES}", stacklevel=2)
