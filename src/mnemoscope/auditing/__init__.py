@@ -16,6 +16,7 @@ from mnemoscope.auditing.features import (
     load_torchscript,
     make_features,
 )
+from mnemoscope.auditing.flagged import Flagged
 from mnemoscope.auditing.identical import Identical
 from mnemoscope.auditing.intervals import Rate, clopper_pearson, difference_interval
 from mnemoscope.auditing.measures import (
@@ -41,7 +42,7 @@ from mnemoscope.auditing.private import item_hashes
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.reports.record import report_schema
 from mnemoscope.auditing.reports.report import Report
-from mnemoscope.auditing.result import AuditResult, Flagged
+from mnemoscope.auditing.result import AuditResult
 
 __all__ = [
     "MEASURES",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 from mnemoscope.auditing.closeness import Closeness
 from mnemoscope.auditing.copies import Copies
 from mnemoscope.auditing.evidence import Evidence
+from mnemoscope.auditing.flagged import Flagged
 from mnemoscope.auditing.identical import Identical
 from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.measures import MeasureResult, WholeSetResult
@@ -19,37 +20,11 @@ from mnemoscope.auditing.sight import Sight
 from mnemoscope.auditing.verdict import Tone, Verdict, judge
 from mnemoscope.data import Dataset
 from mnemoscope.pages.render import percent
-from mnemoscope.text import one_name
 
 NO_GUARANTEE = (
     "Distances are no privacy guarantee: a model that passes may still leak its training data in ways that no distance "
     "between pixels sees, and a rate near the null bounds only the copies that these rules look for."
 )
-
-
-class Flagged(NamedTuple):
-    """A generated item and the training item it is nearest to; their names are None where items have none.
-
-    ``p`` is the conformal p-value of its copy score, ``listed`` whether the list of copies holds it, ``unit`` the row
-    that stands for the training item and its near-duplicates.
-    """
-
-    generated: int
-    train: int
-    generated_name: str | None
-    train_name: str | None
-    distance: float
-    ratio: float
-    p: float
-    listed: bool
-    unit: int
-
-    @property
-    def shown(self) -> tuple[str, str]:
-        """What people are shown of the two items: their names, or their rows where they have none."""
-        named = ((self.generated_name, self.generated), (self.train_name, self.train))
-        generated, train = (one_name(row if name is None else name) for name, row in named)
-        return generated, train
 
 
 @dataclass(frozen=True, eq=False)

@@ -165,9 +165,9 @@ def _open_model(
     run = load_run(model, weights=weights or "average")
     if weights is not None and run.step is None:
         raise InputError(f"{model}: --weights has no meaning for random features, which are fitted at once")
-    origin: dict[str, Any] = {"run": one_name(Path(model).absolute().name)}
+    about: dict[str, Any] = {"run": one_name(Path(model).absolute().name)}
     which = {} if run.step is None else {"step": run.step, "weights": weights or "average"}
-    return run.score, run.score.process, run.value_range, {**origin, **which, **run.description}
+    return run.score, run.score.process, run.value_range, {**about, **which, **run.description}
 
 
 def _given(**options: Any) -> dict[str, Any]:
