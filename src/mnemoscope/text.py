@@ -21,7 +21,7 @@ LONGEST_LINE, LONGEST_NAME = 500, 120
 _MOST_NAMES = 10
 _SHORTEST_HOST = 2
 
-_QUOTED_PATH = re.compile(r"""(?<=['"])(?:file://)?(?:[A-Za-z]:)?[/\\][^'"\n]*[/\\](?=[^'"/\\\n]*['"])""")
+_QUOTED_PATH = re.compile(r"""(?<=['"])(?:(?:file://)?/|[A-Za-z]:[/\\]|\\\\)[^'"\n]*[/\\](?=[^'"/\\\n]*['"])""")
 _PATH = re.compile(
     r"""(?<![\w.:/~+-])(?:(?:file://)?/|[A-Za-z]:[/\\]|~[\w-]*/)(?:[^\s/\\'"<>|:;,()\[\]{}]+[/\\])*(?=[\w.-])"""
 )

@@ -49,7 +49,7 @@ PARTS = (
         "é",
     ),
 )
-AMONG_ARGUMENTS = "\x1b]8;;http://x\x07[red]\u202e[/red]\n:smile:\udc80"
+HOSTILE_FILE = "\x1b]8;;http:x\x07[red]\u202e[link=x]\n:smile:\x9b31m\udc80"
 anything = st.lists(st.one_of(st.sampled_from(PARTS), st.text(max_size=3)), min_size=1, max_size=8).map("".join)
 
 
@@ -97,7 +97,7 @@ def images(folder: Path, names: list[str], count: int) -> None:
 
 @settings(max_examples=3)
 @given(st.lists(file_names, min_size=3, max_size=3), st.lists(anything, min_size=2, max_size=2, unique=True))
-@example([AMONG_ARGUMENTS] * 3, ["\ud800\x1b[2J" + "x" * 10**4, "[/red]"])
+@example([HOSTILE_FILE] * 3, ["\ud800\x1b[2J" + "x" * 10**4, "[/red]"])
 def test_audit(names: list[str], labels: list[str]) -> None:
     with tempfile.TemporaryDirectory() as where, mock.patch.dict(os.environ, COLUMNS="200"):
         made, train, out = (Path(where) / f"{i}{name}" for i, name in enumerate(names))
@@ -128,7 +128,7 @@ def report() -> dict[str, Any]:
 
 @settings(max_examples=8)
 @given(file_names, anything, st.one_of(anything, st.lists(anything)))
-@example(AMONG_ARGUMENTS, "\ud800" + "x" * 10**5, ["[red]" * 10**4])
+@example(HOSTILE_FILE, "\ud800" + "x" * 10**5, ["[red]" * 10**4])
 def test_compare(report: dict[str, Any], file: str, name: str, setting: object) -> None:
     data = {**report["provenance"]["data"], "generated": {"name": name, "fingerprint": "0"}}
     hostile = {**report, "provenance": {**report["provenance"], "features": setting, "data": data}}
@@ -145,7 +145,7 @@ def test_compare(report: dict[str, Any], file: str, name: str, setting: object) 
 
 @settings(max_examples=3)
 @given(st.lists(file_names, min_size=3, max_size=3))
-@example([AMONG_ARGUMENTS] * 3)
+@example([HOSTILE_FILE] * 3)
 def test_train_and_sample(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as where:
         data, out, drawn = (f"{where}/{i}{name}" for i, name in enumerate(names))
@@ -230,7 +230,7 @@ def test_errors(words: str, name: str) -> None:
 
 @settings(max_examples=2)
 @given(file_names, anything)
-@example(AMONG_ARGUMENTS, f"\x1b[2J\ud800 at {os.uname().nodename} in /home/alice/my data/x.npy: {'x' * 10**5}")
+@example(HOSTILE_FILE, f"\x1b[2J\ud800 at {os.uname().nodename} in /home/alice/my data/x.npy: {'x' * 10**5}")
 def test_a_study_whose_trials_fail(name: str, error: str) -> None:
     with (
         tempfile.TemporaryDirectory() as where,

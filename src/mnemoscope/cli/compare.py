@@ -8,6 +8,7 @@ import typer
 
 from mnemoscope.cli.options import AsJson, print_json, print_rich
 from mnemoscope.errors import InputError
+from mnemoscope.reading import reading
 
 
 def compare(
@@ -41,7 +42,8 @@ def compare(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    file = path / "report.json" if path.is_dir() else path
+    with reading(path):
+        file = path / "report.json" if path.is_dir() else path
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

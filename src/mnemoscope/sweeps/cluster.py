@@ -159,11 +159,12 @@ def _security(scheduler: str, certificates: Certificates | None) -> distributed.
         with reading(cert, "a certificate with its key and its authority"):
             security.get_connection_args("client")
         return security
-    configured: Any = distributed.Security()
+    configured = distributed.Security()
+    files: Any = configured  # its fields are set by name
     if not scheduler.startswith(("tls://", "wss://")):
         text = "is not encrypted and asks nobody who they are: whoever reaches it can run code as you; give"
         warnings.warn(f"scheduler {scheduler}: {text} {_CERTIFICATES}", stacklevel=2)
-    elif not (configured.tls_ca_file and configured.tls_client_cert):
+    elif not (files.tls_ca_file and files.tls_client_cert):
         raise InputError(f"scheduler: {scheduler} needs {_CERTIFICATES}")
     return configured
 
