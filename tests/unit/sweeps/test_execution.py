@@ -21,6 +21,9 @@ from mnemoscope.sweeps.trial import batches
 from .sweep_trials import Deadly, Lacking, OnDevice
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:scheduler tcp.* is not encrypted")
+
+
 def overlaps(results: xr.Dataset) -> int:
     """The largest number of trials that ran at the same moment."""
     runs = list(zip(results.start.values, results.end.values, strict=True))

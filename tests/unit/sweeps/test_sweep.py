@@ -72,6 +72,7 @@ def test_bad_arguments_are_refused(arguments: dict[str, object], named: str, tmp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:scheduler tcp.* is not encrypted")
 def test_a_scheduler_that_does_not_answer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mnemoscope.sweeps.cluster._CONNECT_TIMEOUT", 0.2)
     with pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:9"):
