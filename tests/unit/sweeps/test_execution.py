@@ -20,7 +20,6 @@ from mnemoscope.sweeps.trial import batches
 
 from .sweep_trials import Deadly, Lacking, OnDevice
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:scheduler tcp.* is not encrypted")
 
 
