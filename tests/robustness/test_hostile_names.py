@@ -149,6 +149,7 @@ def test_compare(report: dict[str, Any], file: str, name: str, setting: object) 
 def test_train_and_sample(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as where:
         data, out, drawn = (f"{where}/{i}{name}" for i, name in enumerate(names))
+        out = "".join(c for c in out if not "\ud800" <= c <= "\udfff")  # safetensors opens paths of Unicode only
         np.save(f"{where}/x.npy", DIGITS)
         Path(f"{where}/x.npy").rename(f"{data}.npy")
         trained = run(["train", f"{data}.npy", "--network", "random-features", "--width", "4", "--out", out])
