@@ -1,6 +1,7 @@
 """The checks of a release see what they are for."""
 
 import re
+
 import pytest
 
 import mnemoscope
