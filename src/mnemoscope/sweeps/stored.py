@@ -114,5 +114,5 @@ def _checksum(record: bytes, arrays: Mapping[str, Array]) -> str:
     digest = hashlib.sha256(record)
     for name in sorted(arrays):
         digest.update(f"\n{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
-        digest.update(arrays[name])  # as it lies in memory, not a copy
+        digest.update(arrays[name].data)  # as it lies in memory, not a copy
     return digest.hexdigest()
