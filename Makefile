@@ -4,10 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= mnemoscope-demo
+TESTS  ?= tests
 FUZZ   ?= 20000
 SEED   ?= 0
+comma  := ,
 
-.PHONY: demo test coverage lint bench fuzz docs format clean
+.PHONY: demo test coverage lint bench fuzz docs format clean dist test-minimum test-latest pip-audit
 
 demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
@@ -41,12 +43,49 @@ format: $(STAMP)
 clean:
 	rm -rf $(VENV) docs/_build build dist
 
-# A current pip, since older ones cannot read every package's metadata. Then torch, first and by its exact version: any
-# other request may bring gigabytes of GPU libraries.
-$(STAMP): pyproject.toml constraints.txt
+# Wheel and source distribution, compared with the checkout; then the wheel alone, without extras, in an environment
+# of its own and away from the checkout.
+dist: $(STAMP)
+	rm -rf dist build/dist
+	$(BIN)/$(PIP) -c constraints.txt --group release
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m tests.release.distributions dist
+	$(call environment,build/dist,-c constraints.txt,dist/*.whl)
+	cd build/dist && bin/mnemoscope --version
+	cd build/dist && bin/mnemoscope sample empirical:digits --n 200 --seed 0 --out samples.npy
+	cd build/dist && bin/mnemoscope audit samples.npy digits --out audit
+
+# The lowest versions that pyproject.toml allows. Old libraries warn of what has changed since: not an error here.
+test-minimum:
+	mkdir -p build
+	$(PYTHON) -m tests.release.bounds > build/constraints-minimum.txt
+	$(call environment,build/minimum,-c build/constraints-minimum.txt,-e '.[dev]')
+	OMP_NUM_THREADS=1 build/minimum/bin/pytest -o filterwarnings=default $(TESTS)
+
+# The newest of everything but torch.
+test-latest:
+	mkdir -p build
+	grep '^torch==' constraints.txt > build/constraints-latest.txt
+	$(call environment,build/latest,--upgrade --upgrade-strategy eager -c build/constraints-latest.txt,-e '.[dev]')
+	OMP_NUM_THREADS=1 build/latest/bin/pytest $(TESTS)
+
+# Known vulnerabilities of the pinned versions. A version that the service does not know is an error, not a clean bill.
+pip-audit: $(STAMP)
+	$(BIN)/$(PIP) -c constraints.txt --group release
+	$(BIN)/pip-audit --strict --vulnerability-service pypi --disable-pip --no-deps -r constraints.txt
+
+# $(call environment,FOLDER,CONSTRAINTS,WHAT). A current pip, since older ones cannot read every package's metadata. Then
+# torch, first and by its exact version: any other request may bring gigabytes of GPU libraries.
+PIP = pip install --quiet --disable-pip-version-check
+define environment
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mnemoscope needs Python 3.11 or newer: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25'
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/$(PIP) --upgrade 'pip>=25.1'
+	$(1)/bin/$(PIP) $(2) "$$(grep '^torch==' constraints.txt)"
+	$(1)/bin/$(PIP) $(2) $(3)
+endef
+
+$(STAMP): pyproject.toml constraints.txt
+	$(call environment,$(VENV),-c constraints.txt,-e '.[dev$(comma)docs]')
 	touch $@

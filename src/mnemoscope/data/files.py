@@ -22,7 +22,7 @@ from mnemoscope.text import listed, one_name
 _KEYED = (".npz", ".safetensors")
 _WRITERS: dict[str, Callable[[BinaryIO, Array], object]] = {
     ".npy": lambda file, array: np.save(file, array, allow_pickle=False),
-    ".npz": lambda file, array: np.savez_compressed(file, images=array, allow_pickle=False),
+    ".npz": lambda file, array: np.savez_compressed(file, images=array),
     ".safetensors": lambda file, array: file.write(serialize_safetensors({"images": array})),
 }
 FORMATS = ".npy, .npz, .safetensors, an IDX file (plain or .gz), a folder of IDX files or of images, or 'digits'"
@@ -82,6 +82,7 @@ def save_array(path: str | Path, array: Array) -> None:
         OutputError: the file cannot be written.
     """
     check_savable(path)
+    array = np.asarray(array, order="C")  # safetensors writes what lies in memory, whatever the strides say
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         _WRITERS[Path(path).suffix](file, array)
 

@@ -22,6 +22,12 @@ def temporary_path(target: Path) -> Path:
     return target.parent / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
 
 
+def sync_file(path: Path) -> None:
+    """Return when the content of the file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def atomic_file(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its name when the block ends well, and goes when it does not.
@@ -41,8 +47,7 @@ def atomic_file(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
         with _writing(target):
             yield temporary
             if sync:
-                with temporary.open("rb") as written:
-                    os.fsync(written.fileno())
+                sync_file(temporary)
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -63,8 +68,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         with _writing(target):
             yield temporary
             for written in temporary.iterdir():
-                with written.open("rb") as file:
-                    os.fsync(file.fileno())
+                sync_file(written)
             temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import BaseModel
 from safetensors.numpy import load, save
 
@@ -77,7 +78,8 @@ class Failure:
 
 def serialize_trial(trial: Trial, variables: Variables, provenance: Mapping[str, Any]) -> bytes:
     """A finished trial as the bytes of its file."""
-    arrays = {name: array for name, (_, array) in variables.items()}
+    # In order, since safetensors writes what lies in memory, whatever the strides say.
+    arrays = {name: np.asarray(array, order="C") for name, (_, array) in variables.items()}
     about = {
         "key": trial.key,
         "trial": type(trial).__name__,
@@ -85,7 +87,8 @@ def serialize_trial(trial: Trial, variables: Variables, provenance: Mapping[str,
         "dims": {name: list(dims) for name, (dims, _) in variables.items()},
         "provenance": dict(provenance),
     }
-    return save(arrays, metadata={"record": canonical_json(about).decode(), "sha256": _checksum(about, arrays)})
+    record = canonical_json(about)
+    return save(arrays, metadata={"record": record.decode(), "sha256": _checksum(record, arrays)})
 
 
 def parse_trial(path: Path, key: str, content: bytes) -> Record:
@@ -98,7 +101,7 @@ def parse_trial(path: Path, key: str, content: bytes) -> Record:
     arrays = load(content)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
     about = json.loads(header["record"])
-    if header["sha256"] != _checksum(about, arrays):
+    if header["sha256"] != _checksum(canonical_json(about), arrays):
         raise InputError(f"{path}: is damaged: its checksum does not match")
     if about.get("key", key) != key:  # trials of before have none
         raise InputError(f"{path}: is damaged: it is the result of another trial, {about['key']}")
@@ -106,9 +109,10 @@ def parse_trial(path: Path, key: str, content: bytes) -> Record:
     return Record(about["spec"], {name: (tuple(dims[name]), arrays[name]) for name in dims}, about["provenance"])
 
 
-def _checksum(about: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
-    digest = hashlib.sha256(canonical_json(about))
+def _checksum(record: bytes, arrays: Mapping[str, Array]) -> str:
+    """Of a record as JSON and of contiguous arrays."""
+    digest = hashlib.sha256(record)
     for name in sorted(arrays):
         digest.update(f"\n{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
-        digest.update(arrays[name].tobytes())
+        digest.update(arrays[name].data)  # as it lies in memory, not a copy
     return digest.hexdigest()

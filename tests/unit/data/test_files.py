@@ -1,6 +1,7 @@
 import gzip
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,17 @@ def test_arrays_come_back_as_saved(tmp_path: Path, images: np.ndarray, suffix: s
     np.testing.assert_array_equal(loaded.array, images)
     assert loaded.array.dtype == images.dtype
     assert loaded.value_range == (0, 255)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors"])
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda array: array[::-1], lambda array: array[:, :, ::2]])
+def test_arrays_of_any_strides_come_back_as_saved(
+    tmp_path: Path, images: np.ndarray, suffix: str, layout: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """safetensors alone writes other values, without a word."""
+    array = layout(images)
+    save_array(tmp_path / f"x{suffix}", array)
+    np.testing.assert_array_equal(load(tmp_path / f"x{suffix}").array, array)
 
 
 def test_npy_is_memory_mapped(tmp_path: Path, images: np.ndarray) -> None:
