@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= mnemoscope-demo
 FUZZ   ?= 20000
+KILLS  ?= 200
 SEED   ?= 0
 
-.PHONY: demo test coverage lint bench fuzz docs format clean
+.PHONY: demo test coverage lint bench fuzz kills docs format clean
 
 demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
@@ -30,6 +31,10 @@ bench: $(STAMP)
 # As many damaged files as you say, from the seed that you say.
 fuzz: $(STAMP)
 	MNEMOSCOPE_FUZZ=$(FUZZ) MNEMOSCOPE_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks fuzz
+
+# As many killed commands as you say, from the seed that you say.
+kills: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks kills --kills $(KILLS) --seed $(SEED)
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
