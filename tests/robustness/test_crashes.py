@@ -341,14 +341,18 @@ class TestCommands:
         assert before.keys() == after.keys()
         assert run([*self.TRAIN.replace("--steps 4", "--steps 8").split(), "--resume"]).code == 0
 
-    @pytest.mark.parametrize("command", ["audit d.npy d.npy --out", "train d.npy --out", "demo --out"])
+    @pytest.mark.parametrize("command", ["audit d.npy d.npy --out", "train d.npy --network mlp --out", "demo --out"])
     def test_a_folder_that_cannot_be_written_to(self, command: str) -> None:
         ran = run([*command.split(), "/sys/new/out"])
         assert (ran.code, len(ran.complaints)) == (2, 1)
         assert "mnemoscope: /sys/new/out: cannot write there (" in ran.complaints[0]
 
-    def test_refused_settings_leave_nothing(self, tmp_path: Path) -> None:
-        ran = run([*self.TRAIN.replace("--batch-size 4", "--batch-size 1000000000").split()])
+    def test_refused_settings_leave_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def too_large(*_: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr("mnemoscope.training.draws.Draws.batch", too_large)
+        ran = run(self.TRAIN.split())
         assert (ran.code, len(ran.complaints)) == (2, 1)
         assert [path.name for path in tmp_path.iterdir()] == ["d.npy"]
 
