@@ -6,10 +6,11 @@ STAMP  := $(VENV)/.installed
 OUT    ?= mnemoscope-demo
 TESTS  ?= tests
 FUZZ   ?= 20000
+KILLS  ?= 200
 SEED   ?= 0
 comma  := ,
 
-.PHONY: demo test coverage lint bench fuzz docs format clean dist test-minimum test-latest pip-audit
+.PHONY: demo test coverage lint bench fuzz kills docs format clean dist test-minimum test-latest pip-audit
 
 demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
@@ -32,6 +33,10 @@ bench: $(STAMP)
 # As many damaged files as you say, from the seed that you say.
 fuzz: $(STAMP)
 	MNEMOSCOPE_FUZZ=$(FUZZ) MNEMOSCOPE_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks fuzz
+
+# As many killed commands as you say, from the seed that you say.
+kills: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks kills --kills $(KILLS) --seed $(SEED)
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

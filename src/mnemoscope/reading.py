@@ -84,7 +84,7 @@ def free_memory() -> int | None:
     return min(known, default=None)
 
 
-def out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: BaseException) -> bool:
     """Whether Python or torch, which has no exception of its own for it, could not get memory."""
     return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 

@@ -53,23 +53,3 @@ def test_force_brings_back_the_old_ones_if_the_work_fails(tmp_path: Path) -> Non
     with pytest.raises(RuntimeError):
         write(tmp_path, "new", force=True, fail=True)
     assert contents(tmp_path) == {"a.txt": "old", "b.txt": "old"}
-
-
-@pytest.mark.parametrize("old", [None, "old"])
-def test_a_second_file_that_cannot_be_moved_takes_the_first_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str | None
-) -> None:
-    if old is not None:
-        write(tmp_path / "out", old)
-    rename = Path.rename
-
-    def broken(self: Path, target: Path) -> Path:
-        if self.name == "b.txt" and self.parent.name.startswith("."):
-            raise OSError(28, "No space left on device")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", broken)
-    with pytest.raises(OutputError, match="out: cannot be written"):
-        write(tmp_path / "out", "new", force=True)
-    left = contents(tmp_path / "out") if (tmp_path / "out").exists() else {}
-    assert left == ({} if old is None else {"a.txt": old, "b.txt": old})

@@ -1,5 +1,6 @@
 """The command ``mnemoscope`` and its entry point."""
 
+import errno
 import os
 import signal
 import sys
@@ -21,10 +22,12 @@ from mnemoscope.cli.model import sample, train
 from mnemoscope.cli.predict import predict
 from mnemoscope.cli.study import app as study_app
 from mnemoscope.errors import MnemoscopeError
+from mnemoscope.output import stopped_by
 from mnemoscope.reading import out_of_memory
 from mnemoscope.text import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(name="mnemoscope", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -56,31 +59,45 @@ def main() -> None:
     What is left, a defect, is one line too, with exit code 70: 1 says that what was checked does not hold, and a gate
     must not take a crash for that verdict.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a console that lacks a character still gets its verdict
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        code = _run()
-        sys.stdout.flush()
-    except (TyperException, MnemoscopeError) as error:
+    with stopped_by() as stops:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # a console that lacks a character still gets its verdict
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            code = _run()
+            sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            # Who is stopped while a library is loaded may see its error in place of the signal.
+            code = _said(KeyboardInterrupt() if stops else error)
+        if code == _INTERRUPTED and stops:
+            code = 128 + stops[0]
+    sys.exit(code)
+
+
+def _said(error: BaseException) -> int:
+    """The exit code for what went wrong, which was said in one line."""
+    if isinstance(error, TyperException | MnemoscopeError):
         text = error.format_message() if isinstance(error, TyperException) else str(error)
         if text:  # nothing where the help was printed for want of a command
             _complain(text)
-        code = 2
-    except (typer.Abort, KeyboardInterrupt):
+        return 2
+    if isinstance(error, typer.Abort | KeyboardInterrupt):
         _complain("interrupted")
-        code = _INTERRUPTED
-    except BrokenPipeError:  # whoever read the results has read enough; as the system ends such a process
+        return _INTERRUPTED
+    if isinstance(
+        error, BrokenPipeError
+    ):  # whoever read the results has read enough; as the system ends such a process
         _discard_stdout()
-        code = 128 + signal.SIGPIPE
-    except Exception as error:
-        if out_of_memory(error):
-            _complain("there is not enough memory for this: make its numbers or its data smaller")
-            code = 2
-        else:
-            _complain(f"internal error, {type(error).__name__}: {_keep_details()} (please report it)")
-            code = os.EX_SOFTWARE
-    sys.exit(code)
+        return 128 + signal.SIGPIPE
+    if isinstance(error, OSError) and error.errno in _NO_SPACE and error.filename is None:  # files have their names
+        _discard_stdout()
+        _complain(f"stdout: cannot be written ({error.strerror})")
+        return 2
+    if out_of_memory(error):
+        _complain("there is not enough memory for this: make its numbers or its data smaller")
+        return 2
+    _complain(f"internal error, {type(error).__name__}: {_keep_details(error)} (please report it)")
+    return os.EX_SOFTWARE
 
 
 def _run() -> int:
@@ -103,12 +120,12 @@ def _complain(text: str) -> None:
         typer.echo(one_line(f"mnemoscope: {text}"), err=True)
 
 
-def _keep_details() -> str:
+def _keep_details(error: BaseException) -> str:
     """Write the traceback to a file with a name that nobody can foretell; what to say of it."""
     try:
         handle, path = tempfile.mkstemp(prefix="mnemoscope-", suffix=".txt", text=True)
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            traceback.print_exc(file=file)
+            traceback.print_exception(error, file=file)
     except OSError as error:
         return f"its details cannot be written ({error.strerror})"
     return f"its details are in {path}"

@@ -62,11 +62,10 @@ def audit(
     from mnemoscope.auditing.reports.report import JSON, PAGE
     from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines, statistic_lines
     from mnemoscope.data import load, load_labels, source_paths
-    from mnemoscope.output import check_absent, check_apart, new_output_folder
+    from mnemoscope.output import atomic_files, check_apart
 
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
-    with new_output_folder(out) as folder:
-        check_absent(folder, (JSON, PAGE), force=force)
+    with atomic_files(out, (JSON, PAGE), force=force) as folder:
         report = run_audit(
             load(generated, progress=True),
             load(train, progress=True),
@@ -82,7 +81,8 @@ def audit(
             seed=seed,
             progress=True,
         )
-        report.save(folder, force=force)
+        report.to_json(folder / JSON)
+        report.to_html(folder / PAGE)
     if report.key is not None:
         print_line(f"key of the report's hashes, which is stored nowhere: {report.key.hex()}", err=True)
     if as_json:
@@ -95,6 +95,6 @@ def audit(
         for line in (*statistic_lines(report), *pair_lines(report)):
             print_line(line)
         print_rich(report.verdict)
-        print_line(f"report: {folder / PAGE}")
+        print_line(f"report: {out / PAGE}")
     if (fail_if_memorizes and report.memorizes) or (fail_if_drawn and report.drawn):
         raise typer.Exit(1)

@@ -122,7 +122,7 @@ def sample(
     import torch
 
     from mnemoscope.data import check_savable, from_model, save_array, source_paths
-    from mnemoscope.output import check_apart, check_output_file, write_json
+    from mnemoscope.output import atomic_companions, check_apart, check_output_file, write_json
     from mnemoscope.sampling import sample as run_sample
     from mnemoscope.training import run_paths
 
@@ -133,12 +133,13 @@ def sample(
         check_apart([out, about], source_paths(model.removeprefix(EMPIRICAL)))
     else:
         check_apart([out, about], run_paths(model))
-    score, forward, value_range, origin = _open_model(model, process, regularizer, weights)
-    generator = torch.Generator().manual_seed(seed)
-    drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)
-    save_array(out, from_model(drawn, value_range))
-    spec = {"n": n, "solver": solver, "n_steps": n_steps, "seed": seed}
-    write_json(about, {"version": __version__, "spec": spec, "model": origin})
+    with atomic_companions(out) as folder:
+        score, forward, value_range, origin = _open_model(model, process, regularizer, weights)
+        generator = torch.Generator().manual_seed(seed)
+        drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)
+        save_array(folder / out.name, from_model(drawn, value_range))
+        spec = {"n": n, "solver": solver, "n_steps": n_steps, "seed": seed}
+        write_json(folder / about.name, {"version": __version__, "spec": spec, "model": origin})
     print_line(f"{n} samples of shape {tuple(drawn.shape[1:])}: {out}")
 
 

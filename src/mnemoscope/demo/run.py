@@ -21,7 +21,7 @@ from mnemoscope.data import Dataset, from_model, load_digits
 from mnemoscope.demo.result import DemoResult, DemoSpec, ModelResult
 from mnemoscope.monitoring import MemorizationMonitor, MonitorRecord
 from mnemoscope.networks import NetworkSpec, build_network
-from mnemoscope.output import new_output_folder, write_json, write_text
+from mnemoscope.output import atomic_files, write_json, write_text
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.sampling import sample
 from mnemoscope.scores import EmpiricalScore, Score
@@ -43,7 +43,7 @@ def run_demo(folder: str | Path, spec: DemoSpec | None = None, *, progress: bool
     """
     from mnemoscope.demo.page import demo_page
 
-    with new_output_folder(folder) as path:
+    with atomic_files(folder) as path:
         result = _compute(spec or DemoSpec(), progress)
         write_json(path / "report.json", result.to_dict())
         write_text(path / "report.html", demo_page(result))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.output.lines import cannot
+from mnemoscope.output.locks import held
+from mnemoscope.output.temporaries import remove_temporaries
 
 
 def output_folder(folder: str | Path) -> Path:
@@ -27,7 +29,7 @@ def output_folder(folder: str | Path) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Find out whether files can be written to a folder that should be there.
+    """Find out whether files can be written to a folder that should be there; what killed writers left there goes.
 
     Raises:
         OutputError: it is missing, read-only or full; the message names it.
@@ -37,6 +39,7 @@ def check_writable(folder: Path) -> None:
             pass
     except (OSError, ValueError) as error:
         raise cannot("write there", folder, error) from None
+    remove_temporaries(folder)
 
 
 def output_subfolder(folder: Path) -> Path:
@@ -102,21 +105,44 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def new_output_folder(folder: str | Path) -> Iterator[Path]:
-    """``output_folder`` for the length of a block: a folder made for it goes again if the block fails and it is empty.
+def held_folder(folder: str | Path) -> Iterator[tuple[Path, bool]]:
+    """``output_folder`` for the length of a block, in which no other process writes a result there.
+
+    What had to be made for it goes again if the block fails and it is empty.
+
+    Yields:
+        The folder, and whether it was made.
 
     Raises:
+        InputError: another process is writing there.
         OutputError: as ``output_folder``.
     """
-    made = not os.path.lexists(folder)
-    path = output_folder(folder)
+    path = Path(folder)
+    made = _missing(path)
     try:
-        yield path
+        output_folder(path)
     except BaseException:
-        if made:
-            with suppress(OSError):
-                path.rmdir()
+        _remove_empty(made)
         raise
+    with held(path):  # who does not get it removes nothing: another process may have made it since
+        try:
+            yield path, bool(made)
+        except BaseException:
+            _remove_empty(made)
+            raise
+
+
+def _missing(path: Path) -> list[Path]:
+    """The folders that have to be made for ``path``, the innermost first."""
+    with suppress(OSError, ValueError):
+        return [one for one in (path, *path.parents) if not os.path.lexists(one)]
+    return []
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def check_absent(folder: Path, names: Sequence[str], *, force: bool = False) -> None:

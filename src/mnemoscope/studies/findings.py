@@ -16,7 +16,7 @@ from typing import Any
 
 from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
-from mnemoscope.output import output_subfolder, write_json, write_text
+from mnemoscope.output import atomic_files, output_subfolder, write_json, write_text
 from mnemoscope.pages import render
 from mnemoscope.studies.figures import save_plots
 from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Study
@@ -151,7 +151,6 @@ def _check_study(study: Study, out: Path) -> dict[str, Any]:
 
 
 def _write(study: Study, out: Path, planned: dict[type[Experiment], list[Experiment]], done: Sweep) -> Findings:
-    attrs = done.results.attrs
     claims: list[Claim] = []
     plots: list[Plot] = []
     waiting: list[Waiting] = []
@@ -166,17 +165,31 @@ def _write(study: Study, out: Path, planned: dict[type[Experiment], list[Experim
             failed = sum(failure.key in keys for failure in done.failures)
             waiting.append(Waiting(experiment.kind(), len(keys), finished, failed))
     findings = Findings(claims, waiting, done.failures)
-    paths, pictures = save_plots(plots, output_subfolder(out / "figures"))
+    with atomic_files(out) as folder:
+        _write_files(study, planned, done, findings, plots, folder)
+    return findings
+
+
+def _write_files(
+    study: Study,
+    planned: dict[type[Experiment], list[Experiment]],
+    done: Sweep,
+    findings: Findings,
+    plots: Sequence[Plot],
+    folder: Path,
+) -> None:
+    attrs, claims = done.results.attrs, findings.claims
+    paths, pictures = save_plots(plots, output_subfolder(folder / "figures"))
     summary = {
         "study": study.name,
         "preset": attrs["preset"],
         "seconds": sum(record.provenance["seconds"] for record in done.records.values()),
         "spec": {"seed": attrs["seed"], "experiments": [_spec(e, trials, done) for e, trials in planned.items()]},
         "claims": [claim.to_json() for claim in claims],
-        "waiting": [vars(one) for one in waiting],
-        "figures": [path.relative_to(out).as_posix() for path in paths],
+        "waiting": [vars(one) for one in findings.waiting],
+        "figures": [path.relative_to(folder).as_posix() for path in paths],
     }
-    write_json(out / "summary.json", summary)
+    write_json(folder / "summary.json", summary)
     page = render(
         "studies/report.html.j2",
         title=study.title,
@@ -189,8 +202,7 @@ def _write(study: Study, out: Path, planned: dict[type[Experiment], list[Experim
         spec=json.dumps(summary["spec"], indent=2),
         code=_codes(done),
     )
-    write_text(out / "report.html", page)
-    return findings
+    write_text(folder / "report.html", page)
 
 
 def _ask(experiment: type[Experiment], done: Sweep, *, complete: bool) -> tuple[list[Claim], list[Plot]]:

@@ -1,30 +1,14 @@
 """What a store needs of a file system beside ``mnemoscope.output``: a folder replaced in one step, and a lock."""
 
-import errno
-import fcntl
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from mnemoscope.errors import InputError, OutputError
-from mnemoscope.output import temporary_path
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal into one line.
-
-    Raises:
-        OutputError: no space, read-only, no permission; the message names ``path``.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
+from mnemoscope.output import open_lock, try_lock, uninterrupted, writing
 
 
 def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
@@ -37,20 +21,29 @@ def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
         OutputError: the disk refuses, or ``path`` is a folder of someone else's. What was there stays.
     """
     fresh = path.with_name(f".{path.name}-{uuid4().hex}")
-    link = temporary_path(path)
+    link = fresh.with_name(f"{fresh.name}.link")
     if path.exists() and not path.is_symlink():
         raise OutputError(f"{path}: exists and was not written by mnemoscope")
-    with output_errors(path):
+    with writing(path):
         try:
             write(fresh)
-            link.symlink_to(fresh.name)
-            link.replace(path)
+            with uninterrupted():
+                link.symlink_to(fresh.name)
+                link.replace(path)
+                _remove_folders_of(path, fresh)
         except BaseException:
-            link.unlink(missing_ok=True)
-            shutil.rmtree(fresh, ignore_errors=True)
+            if not (path.is_symlink() and path.readlink() == Path(fresh.name)):  # who was interrupted after it may be
+                link.unlink(missing_ok=True)
+                shutil.rmtree(fresh, ignore_errors=True)
             raise
+
+
+def _remove_folders_of(path: Path, fresh: Path) -> None:
+    """All but the fresh one, and links that a killed process laid."""
     for old in path.parent.glob(f".{path.name}-*"):
-        if old.name != fresh.name:
+        if old.is_symlink():
+            old.unlink()
+        elif old.name != fresh.name:
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -62,25 +55,13 @@ def lock(path: Path) -> Iterator[None]:
         InputError: another process holds it.
         OutputError: the lock file cannot be written, or is a link or anything else than a file of its own.
     """
-    with output_errors(path):
-        try:
-            # O_NONBLOCK: where someone laid a pipe, nothing waits for its other end.
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            file = os.fdopen(os.open(path, flags, 0o666), "r+", encoding="utf-8")
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise OutputError(f"{path}: is a link, where mnemoscope keeps its lock") from None
-            raise
+    with writing(path):
+        file = os.fdopen(open_lock(path), "r+", encoding="utf-8")
     with file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
-            raise OutputError(f"{path}: is no file of its own, where mnemoscope keeps its lock")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(file.fileno()):
             holder = file.read(200).strip()
-            raise InputError(f"{path.parent}: another sweep is writing here ({holder})") from None
-        with output_errors(path):
+            raise InputError(f"{path.parent}: another sweep is writing here ({holder})")
+        with writing(path):
             file.truncate(0)
             file.write(f"process {os.getpid()} on {os.uname().nodename}")
             file.flush()

@@ -22,10 +22,10 @@ import numcodecs  # type: ignore[import-untyped]
 import xarray as xr
 
 from mnemoscope.errors import InputError
-from mnemoscope.output import atomic_file, output_folder, output_subfolder, remove_temporaries
+from mnemoscope.output import atomic_file, output_folder, output_subfolder, writing
 from mnemoscope.reading import reading
 from mnemoscope.records import read_record, write_record
-from mnemoscope.sweeps.files import lock, output_errors, replace_folder
+from mnemoscope.sweeps.files import lock, replace_folder
 from mnemoscope.sweeps.stored import (
     CorruptRecordError,
     Failure,
@@ -53,7 +53,7 @@ class Store:
         return self.root / "results.zarr"
 
     def create(self) -> None:
-        """Make the folders.
+        """Make the folders, or find out that they can be written to; what killed writers left half-done goes.
 
         Raises:
             OutputError: they cannot be made or written to, or one within the store is a link.
@@ -70,11 +70,6 @@ class Store:
             InputError: another process has it.
         """
         return lock(self.root / "lock")
-
-    def clean(self) -> None:
-        """Remove what killed writers left half-done."""
-        for folder in self._folders:
-            remove_temporaries(folder)
 
     def has(self, key: str) -> bool:
         """Whether the trial is finished."""
@@ -114,7 +109,7 @@ class Store:
 
     def discard(self, key: str) -> None:
         """Forget a finished trial, so that it is computed again."""
-        with output_errors(self._trial(key)):
+        with writing(self._trial(key)):
             self._trial(key).unlink(missing_ok=True)
         self._read.pop(key, None)
 

@@ -90,7 +90,6 @@ def sweep(
     store = Store(Path(out).absolute())
     store.create()
     with store.lock():
-        store.clean()
         store.write_manifest(trials, attrs or {})
         damaged = _discard_damaged(store, trials)
         missing = {trial.key for trial in wanted if not store.has(trial.key)}

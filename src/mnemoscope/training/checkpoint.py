@@ -128,7 +128,7 @@ def resume(folder: Path, state: TrainingState) -> None:
         return
     used = newest_whole(checkpoints, lambda checkpoint: load_checkpoint(checkpoint, state))
     for damaged in checkpoints[: checkpoints.index(used)]:
-        damaged.rename(temporary_path(damaged).with_suffix(f".damaged-{damaged.name}"))
+        damaged.rename(temporary_path(damaged.parent).with_suffix(f".damaged-{damaged.name}"))
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

@@ -17,6 +17,9 @@ from mnemoscope.reading import reading
 from mnemoscope.records import JsonRecord, read_record
 from mnemoscope.training.spec import TrainingSpec
 
+RUN, CHECKPOINTS, WEIGHTS = "run.json", "checkpoints", "weights.safetensors"
+"""What a run's folder holds; weights are those of a run without steps."""
+
 RANDOM_FEATURES = "random-features"
 """What a run of random features is called where others name their network."""
 
@@ -99,13 +102,18 @@ def check_free(path: Path, asked: dict[str, Any], resume: bool) -> bool:
     Raises:
         InputError: there is one, and ``resume`` was not asked for, or it differs (the field is named).
     """
-    described = path / "run.json"
-    if not os.path.lexists(described):
+    if not is_run(path):
         return False
     if not resume:
         raise InputError(f"{path}: holds a training run already; resume it or choose another folder")
-    _check_same(described, asked)
+    _check_same(path / RUN, asked)
     return True
+
+
+def is_run(path: Path) -> bool:
+    """Whether there is anything to read or to resume in ``path``; who was killed before left a description at most."""
+    held = [path / WEIGHTS, *(path / CHECKPOINTS).glob("step-*")]
+    return os.path.lexists(path / RUN) and any(map(os.path.lexists, held))
 
 
 def _check_same(described: Path, asked: dict[str, Any]) -> None:

@@ -4,11 +4,13 @@ RUN/run.json        version, process, network, training spec, data (name, finger
 RUN/checkpoints/    step-00001000/ and so on
 
 A run of random features has no steps: in place of checkpoints it holds ``weights.safetensors``, the first layers, the
-read-outs and the mean item. There ``run.json`` is written last, so that a folder that has one has a whole run.
+read-outs and the mean item. It appears whole.
 """
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
-from mnemoscope.output import atomic_file, new_output_folder, output_folder, output_subfolder
+from mnemoscope.output import atomic_files, held_folder, output_subfolder, writing
 from mnemoscope.processes import Process, make_process
 from mnemoscope.random_features import (
     RandomFeatureGrid,
@@ -40,16 +42,18 @@ from mnemoscope.training.checkpoint import (
     step_of,
 )
 from mnemoscope.training.description import (
+    CHECKPOINTS,
     RANDOM_FEATURES,
+    RUN,
+    WEIGHTS,
     RunRecord,
     check_free,
     describe,
     describe_random_features,
+    is_run,
 )
 from mnemoscope.training.fit import FitResult, fit
 from mnemoscope.training.spec import TrainingSpec
-
-WEIGHTS = "weights.safetensors"
 
 _SHORT = 10
 """An average over so many steps lags behind none that matters."""
@@ -93,22 +97,36 @@ def train_run(
         OutputError: the folder cannot be written to.
         MissingExtraError: accelerate, or the network's own library, is not installed.
     """
-    optional("accelerate", "train")  # what fit needs: a run folder is begun only where it can be trained
+    writes = optional("accelerate", "train").PartialState().is_main_process  # of several processes one
     items, built = data.to_model(), build_network(network, spec.seed)  # whatever they refuse, nothing is written
-    path = output_folder(folder)
     asked = describe(data, process, network, spec)
-    check_free(path, asked, resume)
-    write_record(path / "run.json", RunRecord.model_validate(asked))
-    checkpoints = output_subfolder(path / "checkpoints")
-    return fit(
-        built,
-        items,
-        process,
-        spec,
-        checkpoints=checkpoints,
-        checkpoint_every=checkpoint_every,
-        progress=progress,
-    )
+    with _begun(Path(folder), asked, resume) if writes else nullcontext():
+        return fit(
+            built,
+            items,
+            process,
+            spec,
+            checkpoints=Path(folder) / CHECKPOINTS,
+            checkpoint_every=checkpoint_every,
+            progress=progress,
+        )
+
+
+@contextmanager
+def _begun(folder: Path, asked: dict[str, Any], resume: bool) -> Iterator[None]:
+    """A run's folder for the length of its training; until there is a checkpoint there is no run, and none is left."""
+    with held_folder(folder) as (path, _):
+        check_free(path, asked, resume)
+        try:
+            write_record(path / RUN, RunRecord.model_validate(asked))
+            output_subfolder(path / CHECKPOINTS)
+            yield
+        except BaseException:
+            if not is_run(path):
+                with suppress(OSError):
+                    (path / RUN).unlink(missing_ok=True)
+                    (path / CHECKPOINTS).rmdir()
+            raise
 
 
 def train_random_features(
@@ -134,18 +152,19 @@ def train_random_features(
     asked = describe_random_features(data, process, spec)
     if check_free(Path(folder), asked, resume):
         return load_run(folder)
-    with new_output_folder(folder) as path:
+    with atomic_files(folder) as path:
+        check_free(Path(folder), asked, resume=False)
         score = fit_random_features(items, process, spec, progress=progress)
-        with atomic_file(path / WEIGHTS) as temporary:
-            save_weights(score, temporary)
+        with writing(Path(folder) / WEIGHTS):
+            save_weights(score, path / WEIGHTS)
         files = {WEIGHTS: file_checksum(path / WEIGHTS)}
-        write_record(path / "run.json", RunRecord.model_validate({**asked, "files": files}))
+        write_record(path / RUN, RunRecord.model_validate({**asked, "files": files}))
     return TrainedRun(score, data.value_range, None, asked)
 
 
 def run_paths(folder: str | Path) -> list[Path]:
     """The files and folders within a run's folder that belong to the run."""
-    return [Path(folder) / name for name in ("run.json", WEIGHTS, "checkpoints")]
+    return [Path(folder) / name for name in (RUN, WEIGHTS, CHECKPOINTS)]
 
 
 def load_run(folder: str | Path, step: int | None = None, *, weights: str = "average") -> TrainedRun:
@@ -162,7 +181,7 @@ def load_run(folder: str | Path, step: int | None = None, *, weights: str = "ave
             ``weights``.
     """
     path = Path(folder)
-    record = read_record(path / "run.json", RunRecord) if os.path.lexists(path / "run.json") else None
+    record = read_record(path / RUN, RunRecord) if os.path.lexists(path / RUN) else None
     if record is None:
         raise InputError(f"{path}: holds no training run (there is no run.json)")
     description = record.description
@@ -172,7 +191,7 @@ def load_run(folder: str | Path, step: int | None = None, *, weights: str = "ave
         low, high = description["data"]["value_range"]
         check_files(path, record.files, WEIGHTS)
         return TrainedRun(_load_random_features(path, description), (low, high), None, description)
-    folder = path / "checkpoints"
+    folder = path / CHECKPOINTS
     checkpoints = checkpoints_of(folder) if step is None else [folder / f"step-{step:08d}"]
     if not checkpoints or not checkpoints[0].is_dir():
         raise InputError(f"{path}: has no finished checkpoint{'' if step is None else f' of step {step}'}")

@@ -83,10 +83,7 @@ class _CachedEmbedding(Embedding):
 def _write(path: Path, key: str, features: Array) -> None:
     features = np.asarray(features, order="C")  # safetensors writes what lies in memory, whatever the strides say
     with atomic_file(path, sync=False) as temporary:  # the checksum would tell
-        try:
-            save_file({"features": features}, temporary, {"layout": _LAYOUT, "sha256": _checksum(key, features)})
-        except SafetensorError as error:
-            raise OSError(str(error)) from None
+        save_file({"features": features}, temporary, {"layout": _LAYOUT, "sha256": _checksum(key, features)})
 
 
 def _read(path: Path, key: str, n: int) -> Array:
