@@ -32,7 +32,7 @@ from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
-from mnemoscope.choose import choose
+from mnemoscope.choose import check_number, check_whole, choose
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import Array, ArrayLike
 from mnemoscope.errors import InputError
@@ -93,8 +93,8 @@ def audit(
     chosen, statistics = make_measures(measures)
     space, transformation = make_features(features, cache=cache), make_transformations(transformations)
     reading = None if repeats is None else choose(repeats, READINGS, "repeats")
-    if not 0 < resolution < 1:
-        raise InputError(f"resolution must lie in (0, 1), got {resolution}")
+    resolution = check_number(resolution, "resolution", "in (0, 1)", 0, 1)
+    check_whole(seed, "seed", 0)
     if reading is not None and held_out is not None:
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     if groups is not None and held_out is None:
