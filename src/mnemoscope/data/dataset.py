@@ -15,6 +15,7 @@ from mnemoscope.choose import check_whole
 from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite, check_items
 from mnemoscope.data.stored import read_stored
 from mnemoscope.errors import InputError
+from mnemoscope.reading import check_memory
 from mnemoscope.text import one_name
 
 _FROM_DATA = (-np.inf, np.inf)
@@ -125,6 +126,7 @@ class Dataset:
         low, high = self.value_range
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
+        check_memory(f"{self.name} as a tensor", self.array.size * (8 + dtype.itemsize))  # first in double precision
         return (
             torch.from_numpy(np.array(read_stored(self.array), np.float64))
             .sub(low)

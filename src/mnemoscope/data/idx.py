@@ -35,6 +35,21 @@ def load_idx(path: Path) -> Array:
         return _load_gzipped(path) if path.suffix == ".gz" else _load_plain(path)
 
 
+def look_at_idx(path: Path) -> tuple[tuple[int, ...], int]:
+    """The shape that an IDX file's header gives, and the bytes that it takes in memory: none if it is plain.
+
+    Raises:
+        InputError: not an IDX file, or a gzipped one that claims more than its bytes can hold.
+    """
+    packed = path.suffix == ".gz"
+    with reading(path), gzip.open(path) if packed else path.open("rb") as file:
+        shape, dtype, _ = _read_header(path, file)
+    expected = math.prod(shape) * dtype.itemsize
+    if packed:
+        check_stored(path, expected, path.stat().st_size, DEFLATE_RATIO)
+    return shape, expected if packed else 0
+
+
 def _load_plain(path: Path) -> Array:
     with path.open("rb") as file:
         shape, dtype, offset = _read_header(path, file)

@@ -8,7 +8,7 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -37,6 +37,16 @@ class Header(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
+def look_at_npy(path: Path) -> Header:
+    """The header of an array file.
+
+    Raises:
+        InputError: pickled objects, or a file that is not as long as its header says.
+    """
+    with path.open("rb") as file:
+        return _checked_header(path, file)
+
+
 def load_npy(path: Path) -> Array:
     """An array file as a read-only memory map.
 
@@ -44,19 +54,23 @@ def load_npy(path: Path) -> Array:
         InputError: pickled objects, or a file that is not as long as its header says.
     """
     with path.open("rb") as file:
-        header = _read_header(path, file)
-        _check_length(path, header, os.fstat(file.fileno()).st_size)
+        header = _checked_header(path, file)
         if not header.n_bytes:
             return np.empty(header.shape, header.dtype)
         order = header.fortran_order
         return StoredArray.open(file, header.dtype, header.shape, header.offset, fortran_order=order)
 
 
-def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
-    """An array of an archive, in memory; ``path`` is what errors name.
+def npz_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """What an archive holds, by the arrays' names."""
+    return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+
+
+def read_member_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
+    """The header of an array in an archive; ``path`` is what errors name.
 
     Raises:
-        InputError: pickled objects, a member whose length is not what its headers say, or more than fits into memory.
+        InputError: pickled objects, or a member whose length is not what its headers say.
     """
     ratio = _UNPACKED.get(info.compress_type)
     if ratio is not None:
@@ -64,11 +78,27 @@ def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
     with archive.open(info) as member:
         header = _read_header(path, member)
     _check_length(path, header, info.file_size)
+    return header
+
+
+def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    """An array of an archive, in memory; ``path`` is what errors name.
+
+    Raises:
+        InputError: as ``read_member_header``, or more than fits into memory.
+    """
+    header = read_member_header(path, archive, info)
     check_memory(path, header.n_bytes)
     with archive.open(info) as member:
         values: Array = npy_format.read_array(member, allow_pickle=False)
         member.read(1)  # the end, where the archive's own checksum is compared
         return values
+
+
+def _checked_header(path: Path, file: BinaryIO) -> Header:
+    header = _read_header(path, file)
+    _check_length(path, header, os.fstat(file.fileno()).st_size)
+    return header
 
 
 def _read_header(path: Path, file: Any) -> Header:
