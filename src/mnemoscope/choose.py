@@ -14,6 +14,10 @@ from mnemoscope.errors import InputError
 Value = TypeVar("Value")
 
 
+LARGEST_WHOLE = 2**63 - 1
+"""What NumPy and torch count with."""
+
+
 def choose(name: str, table: Mapping[str, Value], what: str) -> Value:
     """The entry of ``table`` called ``name``.
 
@@ -39,7 +43,7 @@ def check_name(name: str, names: Collection[str], what: str) -> None:
         raise InputError(f"{what}: unknown name {name!r}, choose one of {', '.join(names) or '(none)'}")
 
 
-def check_whole(value: Any, what: str, low: float = 1, high: float = math.inf) -> int:
+def check_whole(value: Any, what: str, low: float = 1, high: float = LARGEST_WHOLE) -> int:
     """A whole number (NumPy's and torch's as well) from ``low`` to ``high``, as Python's.
 
     Raises:

@@ -102,7 +102,7 @@ def audit(
     space, transformation = make_features(features, cache=cache), make_transformations(transformations)
     reading = None if repeats is None else choose(repeats, READINGS, "repeats")
     resolution = check_number(resolution, "resolution", "in (0, 1)", 0, 1)
-    check_whole(seed, "seed", 0)
+    seed = check_whole(seed, "seed", 0)
     if reading is not None and held_out is not None:
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     if groups is not None and held_out is None:

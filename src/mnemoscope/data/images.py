@@ -47,9 +47,12 @@ def look_at_images(folder: Path) -> tuple[tuple[int, ...], int]:
     paths = _files_of(folder)
     with _opened(paths[0]) as image:
         high = image.mode.startswith(("I", "F"))
-        width, height = image.size[::-1] if image.getexif().get(_ORIENTATION, 1) in range(5, 9) else image.size
+        turned = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
         grey = image.mode in ("1", "L", "LA", "La") or high
         itemsize = (2 if image.mode.startswith("I;16") else 4) if high else 1
+        width, height = image.size
+    if turned:  # of which Pillow gives the one size or the other, by the format
+        height, width = _read_image(paths[0])[0].shape[:2]
     return (len(paths), height, width, *(() if grey else (3,))), itemsize
 
 

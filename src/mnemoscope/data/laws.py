@@ -129,8 +129,8 @@ def _parameters(values: Any, what: str, n_axes: int) -> Tensor:
         InputError: no numbers, not finite, or another number of axes.
     """
     tensor = as_tensor(values, what)
-    if not tensor.is_floating_point():
-        tensor = tensor.to(torch.get_default_dtype())
+    if not tensor.is_floating_point() or tensor.itemsize < 4:  # what linear algebra knows
+        tensor = tensor.to(torch.float32)
     if tensor.ndim != n_axes or 0 in tensor.shape:
         raise InputError(f"{what} must have {n_axes} axes and values, got shape {tuple(tensor.shape)}")
     if not bool(torch.isfinite(tensor).all()):

@@ -47,10 +47,8 @@ class MemorizationMonitor:
     ) -> None:
         self.train, self.holdout, self.process = as_dataset(train, "train"), as_dataset(holdout, "holdout"), process
         check_kind(process, Process, "process")
-        check_whole(n_samples, "n_samples")
-        check_whole(n_steps, "n_steps")
-        check_whole(seed, "seed", 0, 2**63 - 1)
-        self.n_samples, self.n_steps, self.seed = n_samples, n_steps, seed
+        self.n_samples, self.n_steps = check_whole(n_samples, "n_samples"), check_whole(n_steps, "n_steps")
+        self.seed = check_whole(seed, "seed", 0, 2**63 - 1)
         self.records: list[MonitorRecord] = []
 
     def update(self, score: ScoreFunction, step: int) -> MonitorRecord:

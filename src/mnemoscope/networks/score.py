@@ -55,5 +55,6 @@ class NetworkScore(Score):
     def noise(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The network's noise prediction at x."""
         check_floating(x, "x", self.event_shape)
+        precision = next((each.dtype for each in self.network.parameters()), x.dtype)
         with evaluation_mode(self.network):
-            return predict_noise(self.network, self.process, x, t)
+            return predict_noise(self.network, self.process, x.to(precision), t).to(x.dtype)

@@ -66,9 +66,8 @@ def sample(
             into memory, a score that returns no tensor like x, or samples that are not finite.
         MissingExtraError: the adaptive solver's torchdiffeq is not installed.
     """
-    for what, count in (("n", n), ("batch_size", batch_size), ("n_steps", n_steps)):
-        check_whole(count, what)
-    check_number(tolerance, "tolerance", "positive")
+    n, batch_size, n_steps = check_whole(n, "n"), check_whole(batch_size, "batch_size"), check_whole(n_steps, "n_steps")
+    tolerance = check_number(tolerance, "tolerance", "positive")
     check_name(solver, SOLVERS, "solver")
     check_kind(process, Process, "process")
     check_kind(generator, torch.Generator, "generator")

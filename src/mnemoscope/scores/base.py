@@ -86,7 +86,8 @@ def check_floating(x: object, what: str, event_shape: tuple[int, ...] | None = N
     """
     if not isinstance(x, Tensor):
         raise InputError(f"{what} must be a tensor, got {type(x).__name__}")
-    if not x.is_floating_point() or x.layout is not torch.strided or not x.ndim:
+    usable = x.is_floating_point() and x.itemsize > 1 and x.layout is torch.strided and not x.is_meta
+    if not usable or not x.ndim:
         raise InputError(f"{what} must be a batch of floating-point numbers, got {x.dtype} of shape {tuple(x.shape)}")
     if event_shape is not None and x.shape[1:] != event_shape:
         raise InputError(f"{what} must have event shape {event_shape}, got {tuple(x.shape[1:])}")

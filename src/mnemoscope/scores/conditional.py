@@ -34,7 +34,7 @@ def condition_weights(
         InputError: y of another shape, σ_y < 0, or σ_y = 0 and no training point with this condition.
     """
     conditions = as_array(conditions, "conditions")
-    if conditions.dtype.kind not in "biuf" or not conditions.ndim:
+    if conditions.dtype.kind not in "biuf" or conditions.dtype.itemsize > 8 or not conditions.ndim:
         got = f"{conditions.dtype} of shape {conditions.shape}"
         raise InputError(f"conditions: needs real numbers, one or more for each item, got {got}")
     y = as_tensor(condition, "condition").to("cpu").double()
@@ -42,7 +42,7 @@ def condition_weights(
         raise InputError(f"condition has shape {tuple(y.shape)}, those of the data {tuple(conditions.shape[1:])}")
     if conditions.shape[0] == 0:
         raise InputError("conditions is empty")
-    check_number(sigma, "the noise of the condition", "a finite number >= 0", closed="[")
+    sigma = check_number(sigma, "the noise of the condition", "a finite number >= 0", closed="[")
     flat = y.reshape(-1)
     squared = torch.cat([((rows - flat.to(rows)) ** 2).sum(dim=1) for _, rows in row_chunks(conditions)])
     nearest = squared.min()

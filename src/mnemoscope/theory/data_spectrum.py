@@ -67,10 +67,15 @@ def as_numbers(name: str, values: ArrayLike) -> NDArray[Any]:
     Raises:
         InputError: NumPy cannot make an array of it.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.getmaskarray(values).any():
+            raise InputError(f"{name}: has masked values: fill them, or leave their items out")
+        return np.asarray(values.data)
     try:
         return np.asanyarray(values)
     except Exception as error:  # whatever an object's own __array__ raises: of a sparse tensor, of one with a gradient
-        raise InputError(f"{name}: needs an array of numbers ({error or type(error).__name__})") from error
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{name}: needs an array of numbers ({why})") from error
 
 
 def data_spectrum(data: ArrayLike, *, whitening: float | None = None) -> NDArray[np.float64]:

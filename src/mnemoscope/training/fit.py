@@ -77,7 +77,7 @@ def fit(
     Args:
         network: ``forward(x, noise_level)``; trained in place, and left in the mode in which it came. Parts of a
             network in training mode that are in evaluation mode stay so: they are frozen.
-        data: shape ``(n_samples, *event)``, of unit scale (``Dataset.to_model``).
+        data: shape ``(n_samples, *event)``, of unit scale (``Dataset.to_model``); brought to the network's precision.
         process: the forward process.
         spec: the training run.
         checkpoints: folder for checkpoints; if it holds some, training goes on from the latest, and ends with the
@@ -145,7 +145,7 @@ def _checked(network: nn.Module, data: Tensor, process: Process, spec: TrainingS
     items = as_items(as_tensor(data, "data"), "data")
     if not isinstance(items, Tensor) or not items.is_floating_point():
         raise InputError(f"data: needs floating-point numbers of unit scale (Dataset.to_model), got {items.dtype}")
-    items = items.cpu()
+    items = items.to(torch.device("cpu"), next((each.dtype for each in network.parameters()), items.dtype))
     check_finite(items, "data")
     parameters = sum(each.nbytes for each in network.parameters())
     draws = spec.batch_size + (0 if spec.noise_draws == math.inf else len(items) * int(spec.noise_draws))

@@ -66,7 +66,7 @@ def make_transformations(words: Sequence[str]) -> Transformation:
     Raises:
         InputError: as ``make_transformation``, or one name twice.
     """
-    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+    if isinstance(words, str) or not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
         raise InputError(f"transformations: needs a list of names, got {words!r}")
     named = {one.partition(":")[0]: make_transformation(one) for one in words}
     if len(named) < len(words):
