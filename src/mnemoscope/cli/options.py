@@ -27,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON obj
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
-def _limit_memory(context: typer.Context, text: str | None) -> str | None:
+def _limit_memory(context: Any, text: str | None) -> str | None:
     """The limit holds for as long as the command runs."""
     context.with_resource(memory_limit(None if text is None else bytes_of(text)))
     return text
