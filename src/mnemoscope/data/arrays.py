@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mnemoscope.data.stored import StoredArray, read_stored
 from mnemoscope.errors import InputError
-from mnemoscope.output import one_line
+from mnemoscope.text import one_line
 
 Array: TypeAlias = NDArray[Any]
 ArrayLike: TypeAlias = Array | Tensor
