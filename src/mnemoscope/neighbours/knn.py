@@ -83,7 +83,8 @@ def nearest_neighbours(
     if exclude is not None and not bool(((exclude >= -1) & (exclude < n_samples)).all()):
         raise InputError(f"exclude: rows of the data are from 0 to {n_samples - 1}, and -1 for none")
     n_eligible = data.shape[0] - (0 if ignore is None else int(ignore.sum())) - (exclude is not None)
-    if not 1 <= check_whole(k, "k", -math.inf) <= n_eligible:
+    k = check_whole(k, "k", -math.inf)
+    if not 1 <= k <= n_eligible:
         raise InputError(f"k must lie between 1 and the number of eligible data points, {n_eligible}; got k={k}")
 
     search = _Search(data, k, ignore, torch.device(device))
@@ -114,8 +115,10 @@ class _Search:
     def __init__(self, data: ArrayLike, k: int, ignore: NDArray[np.bool_] | None, device: torch.device) -> None:
         self.data, self.k, self.device = data, k, device
         self.ignore = None if ignore is None else torch.from_numpy(ignore)
-        self.tree = KDTree(data, ignore) if self.device.type == "cpu" and KDTree.suits(data) else None
-        if self.tree is not None:
+        self.tree = None
+        if self.device.type == "cpu" and KDTree.suits(data):
+            check_finite(data, "data")
+            self.tree = KDTree(data, ignore)
             return
         # Centring keeps the norms, and so the rounding error, small; scaling keeps them away from overflow.
         total = torch.zeros(int(np.prod(data.shape[1:])), dtype=torch.float64, device="cpu")

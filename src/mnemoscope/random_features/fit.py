@@ -77,7 +77,9 @@ def standardization(data: Float[Tensor, "n_samples *event"]) -> tuple[Float[Tens
         InputError: no items, or all of them the same.
     """
     if data.ndim < 2 or 0 in data.shape:
-        raise InputError(f"data must have shape (n_samples, *event) with n_samples >= 1 and values, got {tuple(data.shape)}")
+        raise InputError(
+            f"data must have shape (n_samples, *event) with n_samples >= 1 and values, got {tuple(data.shape)}"
+        )
     items = data.double()
     if not bool(torch.isfinite(items).all()):
         raise InputError("data: holds NaN or Inf")
