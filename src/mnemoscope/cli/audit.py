@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from mnemoscope.cli.options import DATA, AsJson, Seed, print_json, print_line, print_rich
+from mnemoscope.cli.options import DATA, AsJson, MaxMemory, Seed, print_json, print_line, print_rich
 
 Repeats: TypeAlias = Literal["law", "made"]
 """Those of ``mnemoscope.auditing.null``, which takes a second to import."""
@@ -37,7 +37,9 @@ def audit(
     groups: Annotated[
         Path | None, typer.Option(help="The same for groups of items that belong together, as of one patient.")
     ] = None,
-    resolution: Annotated[float, typer.Option(help="Smallest rate of copies to be told from zero.")] = 0.1,
+    resolution: Annotated[
+        float, typer.Option(help="Smallest rate of copies to be told from zero, between 0 and 1.", min=0, max=1)
+    ] = 0.1,
     private: Annotated[
         bool, typer.Option("--private", help="Aggregates only: no pictures, rows, names or distances of single items.")
     ] = False,
@@ -49,6 +51,7 @@ def audit(
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("mnemoscope-audit"),
     force: Annotated[bool, typer.Option("--force", help="Write over a report that is there.")] = False,
+    max_memory: MaxMemory = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -57,19 +60,22 @@ def audit(
     No verdict, for want of data, is no failure to the --fail-if options: the report's "tone" tells it ("clear" is the
     only one that acquits).
     """
+    del max_memory  # it is in force already
     from mnemoscope.auditing import audit as run_audit
     from mnemoscope.auditing.measures import STANDARD
     from mnemoscope.auditing.reports.report import JSON, PAGE
     from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines, statistic_lines
-    from mnemoscope.data import load, load_labels, source_paths
+    from mnemoscope.data import load_labels, load_together, source_paths
     from mnemoscope.output import atomic_files, check_apart
 
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
+        training, samples, held_out = "the training set", "the generated set", "the held-out set"
+        sets = load_together({training: train, samples: generated, held_out: holdout}, progress=True)
         report = run_audit(
-            load(generated, progress=True),
-            load(train, progress=True),
-            holdout=None if holdout is None else load(holdout, progress=True),
+            sets[samples],
+            sets[training],
+            holdout=sets.get(held_out),
             measures=measure or STANDARD,
             repeats=repeats,
             features=features,

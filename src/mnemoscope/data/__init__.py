@@ -10,6 +10,7 @@ from mnemoscope.data.files import check_savable, load, load_digits, save_array, 
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
+from mnemoscope.data.look import Look, load_together, look
 
 __all__ = [
     "Dataset",
@@ -18,6 +19,7 @@ __all__ = [
     "ImageLayout",
     "Law",
     "LinearManifold",
+    "Look",
     "as_array",
     "as_dataset",
     "check_savable",
@@ -26,6 +28,8 @@ __all__ = [
     "load",
     "load_digits",
     "load_labels",
+    "load_together",
+    "look",
     "row_chunks",
     "save_array",
     "source_paths",

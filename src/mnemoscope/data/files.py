@@ -13,10 +13,10 @@ from mnemoscope.data.arrays import Array, as_array
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.idx import is_idx_name, load_idx
 from mnemoscope.data.images import load_image_folder
-from mnemoscope.data.numpy_files import load_npy, read_npy_member
+from mnemoscope.data.numpy_files import load_npy, npz_members, read_npy_member
 from mnemoscope.errors import InputError
 from mnemoscope.output import atomic_file, check_output_file
-from mnemoscope.reading import reading
+from mnemoscope.reading import check_memory, limits_memory, reading
 from mnemoscope.text import listed, one_name
 
 _KEYED = (".npz", ".safetensors")
@@ -28,23 +28,27 @@ _WRITERS: dict[str, Callable[[BinaryIO, Array], object]] = {
 FORMATS = ".npy, .npz, .safetensors, an IDX file (plain or .gz), a folder of IDX files or of images, or 'digits'"
 
 
-def load(source: str | Path, *, progress: bool = False) -> Dataset:
+@limits_memory
+def load(source: str | Path, *, max_memory: int | None = None, progress: bool = False) -> Dataset:
     """Load a data set.
 
     Args:
         source: ``digits``; or a path to ``.npy`` (memory-mapped), ``.npz``, ``.safetensors``, an IDX file (plain,
             memory-mapped, or ``.gz``), a folder of IDX files (its training images) or a folder of images. A file
             with several arrays takes the array's name after a colon: ``samples.npz:images``.
+        max_memory: bytes that this process may take in all; what does not fit is refused before it is decoded. Left
+            out, what the machine and the limits set on the process leave.
         progress: show a bar while an image folder is read.
 
     Raises:
         InputError: nothing there, an unknown format, a damaged or truncated file, a pickle, several arrays and
-            none named, or what ``Dataset`` refuses. The message names the file.
+            none named, more than fits into memory, or what ``Dataset`` refuses. The message names the file.
     """
+    del max_memory  # it is in force already
     if str(source) == "digits":
         return load_digits()
     with reading(source):
-        path, key = _split_key(str(source))
+        path, key = split_key(str(source))
         if path.is_dir():
             return _load_folder(path, str(source), progress)
         if not path.exists():
@@ -58,7 +62,7 @@ def load(source: str | Path, *, progress: bool = False) -> Dataset:
 def source_paths(*sources: str | Path | None) -> list[Path]:
     """The files and folders that ``load`` would read for these sources: no bundled data sets, no array's names."""
     with reading(str(sources[0]) if sources else ""):
-        return [_split_key(str(source))[0] for source in sources if source is not None and str(source) != "digits"]
+        return [split_key(str(source))[0] for source in sources if source is not None and str(source) != "digits"]
 
 
 def check_savable(path: str | Path) -> None:
@@ -94,7 +98,8 @@ def load_digits() -> Dataset:
     return Dataset(bundled().images.astype(np.uint8), "digits", (0.0, 16.0))
 
 
-def _split_key(source: str) -> tuple[Path, str | None]:
+def split_key(source: str) -> tuple[Path, str | None]:
+    """The path of a source, and the name of the array within the file, if one is given."""
     head, colon, key = source.rpartition(":")
     keyed = colon and head.endswith(_KEYED) and not Path(source).exists()
     return (Path(head), key) if keyed else (Path(source), None)
@@ -115,16 +120,23 @@ def _load_file(path: Path, key: str | None) -> Array:
 
 def _load_npz(path: Path, key: str | None) -> Array:
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        return read_npy_member(path, archive, members[_pick(path, list(members), key)])
+        members = npz_members(archive)
+        return read_npy_member(path, archive, members[pick(path, list(members), key)])
 
 
 def _load_safetensors(path: Path, key: str | None) -> Array:
     with safe_open(path, framework="pt") as tensors:  # compares every claim with the file's size
-        return as_array(tensors.get_tensor(_pick(path, list(tensors.keys()), key)))
+        name = pick(path, list(tensors.keys()), key)
+        check_memory(path, path.stat().st_size)
+        return as_array(tensors.get_tensor(name), str(path))
 
 
-def _pick(path: Path, keys: list[str], key: str | None) -> str:
+def pick(path: Path, keys: list[str], key: str | None) -> str:
+    """The name of the array that is meant, of those in a file.
+
+    Raises:
+        InputError: it is not there, or there are several and none is named.
+    """
     if key is None and len(keys) == 1:
         return keys[0]
     if key is not None and key in keys:
@@ -134,13 +146,25 @@ def _pick(path: Path, keys: list[str], key: str | None) -> str:
 
 
 def _load_folder(folder: Path, name: str, progress: bool) -> Dataset:
+    idx = idx_of(folder)
+    if idx is not None:
+        return Dataset(load_idx(idx), name)
+    images, names, notes = load_image_folder(folder, progress=progress)
+    return Dataset(images, name, names=names, notes=notes)
+
+
+def idx_of(folder: Path) -> Path | None:
+    """The IDX file of a folder's training images; None where it holds no IDX files.
+
+    Raises:
+        InputError: it holds several, and they do not tell.
+    """
     idx = sorted(p for p in folder.iterdir() if p.is_file() and is_idx_name(p.name.removesuffix(".gz")))
     if not idx:
-        images, names, notes = load_image_folder(folder, progress=progress)
-        return Dataset(images, name, names=names, notes=notes)
+        return None
     unlabelled = [p for p in idx if "label" not in p.name]
     train = [p for p in unlabelled if "train" in p.name] or unlabelled
     if len(train) != 1:
         files = listed([p.name for p in idx])
         raise InputError(f"{folder}: cannot tell which IDX file holds the training images; name one of {files}")
-    return Dataset(load_idx(train[0]), name)
+    return train[0]

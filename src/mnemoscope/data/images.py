@@ -3,6 +3,8 @@
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -36,6 +38,24 @@ def image_layout(event_shape: tuple[int, ...]) -> ImageLayout | None:
     return None
 
 
+def look_at_images(folder: Path) -> tuple[tuple[int, ...], int]:
+    """The shape that ``load_image_folder`` would give, by the first image's header, and the bytes of a value.
+
+    Raises:
+        InputError: no image, or a first file that is none.
+    """
+    paths = _files_of(folder)
+    with _opened(paths[0]) as image:
+        high = image.mode.startswith(("I", "F"))
+        turned = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
+        grey = image.mode in ("1", "L", "LA", "La") or high
+        itemsize = (2 if image.mode.startswith("I;16") else 4) if high else 1
+        width, height = image.size
+    if turned:  # of which Pillow gives the one size or the other, by the format
+        height, width = _read_image(paths[0])[0].shape[:2]
+    return (len(paths), height, width, *(() if grey else (3,))), itemsize
+
+
 def load_image_folder(folder: Path, *, progress: bool = False) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
     """All images of a folder and its sub-folders in the order of their paths, these paths within the folder, and notes.
 
@@ -47,9 +67,7 @@ def load_image_folder(folder: Path, *, progress: bool = False) -> tuple[Array, t
         InputError: a file that is not an image or is cut short, an image whose size or kind differs from the
             first, transparency in an image of more than 8 bits, or no image at all; the file is named.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    if not paths:
-        raise InputError(f"{folder}: holds no images")
+    paths = _files_of(folder)
     first = _read_image(paths[0])[0]
     check_memory(folder, len(paths) * first.nbytes)
     images = np.empty((len(paths), *first.shape), first.dtype)
@@ -67,13 +85,16 @@ def load_image_folder(folder: Path, *, progress: bool = False) -> tuple[Array, t
     return images, tuple(_readable(path.relative_to(folder)) for path in paths), notes
 
 
-def _readable(path: Path) -> str:
-    """The path with slashes; bytes that are no text, which could not be written again, become U+FFFD."""
-    return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
+def _files_of(folder: Path) -> list[Path]:
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    if not paths:
+        raise InputError(f"{folder}: holds no images")
+    return paths
 
 
-def _read_image(path: Path) -> tuple[Array, bool, bool]:
-    """The pixels, whether they were turned, and whether something transparent was laid on white."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image whose header was read, and whose pixels were not."""
     with reading(path, "an image"):
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # within reading, which takes it back
         try:
@@ -83,20 +104,31 @@ def _read_image(path: Path) -> tuple[Array, bool, bool]:
         except UnidentifiedImageError:
             raise InputError(f"{path}: cannot be read as an image (not an image)") from None
         with opened as image:
-            turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
-            upright = ImageOps.exif_transpose(image)
-            see_through = upright.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in upright.info
-            if upright.mode.startswith(("I", "F")):
-                if see_through:
-                    raise ValueError("transparency in an image of more than 8 bits")
-                return np.asarray(upright), turned, False
-            grey = "L" if upright.mode in ("1", "L", "LA", "La") else "RGB"
-            if not see_through:
-                return np.asarray(upright.convert(grey)), turned, False
-            layers = upright.convert("RGBA")
-            white = Image.new("RGBA", layers.size, "white")
-            shown = Image.alpha_composite(white, layers).convert(grey)
-            return np.asarray(shown), turned, bool((np.asarray(layers)[..., 3] < 255).any())
+            yield image
+
+
+def _readable(path: Path) -> str:
+    """The path with slashes; bytes that are no text, which could not be written again, become U+FFFD."""
+    return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
+
+
+def _read_image(path: Path) -> tuple[Array, bool, bool]:
+    """The pixels, whether they were turned, and whether something transparent was laid on white."""
+    with _opened(path) as image:
+        turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+        upright = ImageOps.exif_transpose(image)
+        see_through = upright.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in upright.info
+        if upright.mode.startswith(("I", "F")):
+            if see_through:
+                raise ValueError("transparency in an image of more than 8 bits")
+            return np.asarray(upright), turned, False
+        grey = "L" if upright.mode in ("1", "L", "LA", "La") else "RGB"
+        if not see_through:
+            return np.asarray(upright.convert(grey)), turned, False
+        layers = upright.convert("RGBA")
+        white = Image.new("RGBA", layers.size, "white")
+        shown = Image.alpha_composite(white, layers).convert(grey)
+        return np.asarray(shown), turned, bool((np.asarray(layers)[..., 3] < 255).any())
 
 
 def _describe(image: Array) -> str:

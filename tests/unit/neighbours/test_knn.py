@@ -178,7 +178,7 @@ def test_extreme_scales(scale: float) -> None:
         (np.zeros((2, 3)), np.zeros((2, 3)), 3, "between 1 and .* 2; got k=3"),
         (np.zeros((2, 3)), np.zeros((2, 3)), 0, "k=0"),
         (np.zeros((2, 3)), np.zeros((2, 4)), 1, "event shape"),
-        (np.zeros((0, 3)), np.zeros((2, 3)), 1, "no queries"),
+        (np.zeros((0, 3)), np.zeros((2, 3)), 1, "queries: is empty"),
     ],
 )
 def test_bad_input(queries: np.ndarray, data: np.ndarray, k: int, complaint: str) -> None:
