@@ -22,10 +22,13 @@ _STREAMS = "tests/unit/test_streaming.py"
 ROOMS: dict[str, tuple[str, list[str]]] = {
     "scores": ("scores", ["tests/unit/scores", "tests/contracts", _STREAMS]),
     "neighbours": ("neighbours", ["tests/unit/neighbours", _STREAMS]),
-    "output": ("output", ["tests/unit/test_output*.py", "tests/robustness/test_paths.py"]),
+    "output": (
+        "output",
+        ["tests/unit/test_output*.py", "tests/robustness/test_paths.py", "tests/robustness/test_crashes.py"],
+    ),
     "records": ("records.py", ["tests/unit/test_records*.py", "tests/robustness/test_records.py"]),
     "auditing": ("auditing", ["tests/unit/auditing", "tests/contracts/test_measures.py", _STREAMS]),
-    "training": ("training", ["tests/unit/training"]),
+    "training": ("training", ["tests/unit/training", "tests/robustness/test_records.py"]),
 }
 """For each room its place in the package and its tests."""
 

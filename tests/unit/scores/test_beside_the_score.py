@@ -214,10 +214,13 @@ class TestCertificates:
         terms = (dim + 6) * 2.0**-24
         torch.testing.assert_close(bound, scale * terms / (1 - terms), rtol=1e-7, atol=0)
 
-    def test_doubtful_queries_are_those_that_lose_four_digits(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """By the tolerance: all go to double precision below the least estimate, none above the largest."""
-        train, x = data(400, 6), data(20, 6, seed=1).float()
-        score = EmpiricalScore(train, EDM())
+    def test_doubtful_are_those_whose_estimated_error_exceeds_the_tolerance(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """u α‖x‖√E‖y‖²/σ² nats times the posterior's spread, over the residual: from weights in double precision."""
+        train, process = data(400, 6), OrnsteinUhlenbeck()
+        x = data(21, 6, seed=1).float()
+        score = EmpiricalScore(train, process)
         monkeypatch.setattr(single_precision, "FEW", 1)
         sent: list[int] = []
 
@@ -226,11 +229,16 @@ class TestCertificates:
             return posterior(points, x, alpha, sigma)
 
         monkeypatch.setattr(single_precision, "posterior", exact)
-        counts = []
-        for tolerance in (1e-10, 1e-4):
-            monkeypatch.setattr(single_precision, "TOLERANCE", tolerance)
-            sent.clear()
-            found = score(x, 3.0)
-            counts.append(sum(sent))
-            torch.testing.assert_close(found.double(), score(x.double(), 3.0), rtol=1e-4, atol=1e-5)
-        assert counts == [20, 0]
+        for t in (0.7, 1.5):
+            alpha, sigma = process.alpha(t).item(), process.sigma(t).item()
+            weights, rows = score.weights(x.double(), t), train - score.points.centre
+            second, mean = weights @ (rows**2).sum(dim=1), weights @ rows
+            nats = 2.0**-24 * alpha * (x - alpha * score.points.centre).norm(dim=1) * second.sqrt() / sigma**2
+            spread = alpha * (second - (mean**2).sum(dim=1)).sqrt()
+            estimate = nats * spread / score.posterior(x.double(), t).residual.norm(dim=1)
+            for tolerance, count in ((0.9 * estimate.min(), 21), (estimate.median() * (1 + 1e-4), 10), (1e-4, 0)):
+                monkeypatch.setattr(single_precision, "TOLERANCE", float(tolerance))
+                sent.clear()
+                found = score(x, t)
+                assert sum(sent) == count
+                torch.testing.assert_close(found.double(), score(x.double(), t), rtol=1e-4, atol=1e-5)
