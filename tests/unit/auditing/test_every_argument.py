@@ -49,6 +49,7 @@ def test_of_a_measure(kind: type[Measure], name: str, value: Any) -> None:
     search = search_for(SAMPLES, TRAIN)
     usual, again, other = kind(), kind(), kind(**{name: value})
     np.testing.assert_array_equal(usual.scores(search), again.scores(search))
+    assert usual.scores(search_for(TRAIN[:1], TRAIN, span=0.0)).tolist() == [0]  # a copy, whatever the unit
     same = np.array_equal(usual.scores(search), other.scores(search))
     assert same is (name == "threshold")
     assert usual.rule(search.geometry) != other.rule(search.geometry)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial.distance import cdist
 
-from mnemoscope.auditing import Rate, clopper_pearson
+from mnemoscope.auditing import Rate, audit, clopper_pearson, pool
 from mnemoscope.auditing.closeness import (
     Closeness,
     Grade,
@@ -74,6 +75,25 @@ class TestVerdict:
         assert written["grade"]["excess"] == found.excess
         assert written["grade"]["excess_interval"] == [0.02, 0.2]
         assert quiet.to_dict()["grade"] is None
+
+    def test_attraction_by_fifths_of_the_distance_to_any_reference_item(self) -> None:
+        samples, *parts = (data.array.reshape(len(data), -1).astype(float) for data in audited.sets(copies=False))
+        to_train, to_holdout = (cdist(samples, part).min(axis=1) for part in parts)
+        nearer = np.where(to_train == to_holdout, 0.5, (to_train < to_holdout).astype(float))
+        order = np.array_split(np.argsort(np.minimum(to_train, to_holdout), kind="stable"), 5)
+        found = audited.honest().closeness
+        np.testing.assert_array_equal(found.nearer_to_train, nearer)
+        assert found.share == nearer.mean()
+        assert found.attraction == pytest.approx([nearer[part].mean() for part in order])
+
+    @pytest.mark.parametrize("n", [60, 70])
+    def test_as_many_reference_samples_as_samples_up_to_a_limit(self, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        made, fitted = [], pool.fitted_gaussians
+        monkeypatch.setattr(pool, "_REFERENCE_SAMPLES", 65)
+        monkeypatch.setattr(pool, "fitted_gaussians", lambda *a: made.append(a[1]) or fitted(*a))
+        train, holdout = np.random.default_rng(0).normal(size=(2, 90, 5))
+        audit(train[:n] + 0.01, train, holdout=holdout)
+        assert made == [min(n, 65)]
 
     def test_its_numbers_are_those_of_the_report(self) -> None:
         report = audited.copying()
