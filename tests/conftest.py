@@ -1,5 +1,6 @@
 """Shapes are checked at run time in every test: the import hook must come before mnemoscope is imported."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,11 @@ settings.register_profile(
     "mnemoscope", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("mnemoscope")
+
+# Jobs in the background of a shell ignore Ctrl-C, and so would all that the tests start.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 

@@ -369,14 +369,19 @@ class TestCommands:
         if number == signal.SIGTERM:
             words = [*self.TRAIN.replace("--steps 4", "--steps 1000000").split()]
         with subprocess.Popen(
-            [sys.executable, "-m", "mnemoscope", *words], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "mnemoscope", *words],
+            stderr=subprocess.PIPE,
+            text=True,
         ) as stopped:
-            awaited = "out/checkpoints/step-*" if number == signal.SIGTERM else ".mnemoscope-*.tmp"
-            while not list(tmp_path.glob(awaited)):
-                assert stopped.poll() is None
-                time.sleep(0.01)
-            stopped.send_signal(number)
-            _, err = stopped.communicate(timeout=60)
+            try:
+                awaited = "out/checkpoints/step-*" if number == signal.SIGTERM else ".mnemoscope-*.tmp"
+                while not list(tmp_path.glob(awaited)):
+                    assert stopped.poll() is None
+                    time.sleep(0.01)
+                stopped.send_signal(number)
+                _, err = stopped.communicate(timeout=60)
+            finally:
+                stopped.kill()
         complaints = [line for line in err.splitlines() if line.startswith("mnemoscope")]
         if number == signal.SIGKILL:
             assert list(tmp_path.glob(".mnemoscope-*"))
