@@ -10,6 +10,7 @@ from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.auditing.null import HELD_OUT
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array, row_chunks
+from mnemoscope.data.images import image_layout
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.pages.render import percent
@@ -46,10 +47,31 @@ def comparable(items: Dataset, train: Dataset, what: str) -> Dataset:
     if _squeezed(items) != _squeezed(train):
         raise InputError(
             f"{items.name}: {what} has event shape {items.event_shape}, but {train.name} has {train.event_shape}"
+            f"{_shape_remedy(items.event_shape, train.event_shape)}"
         )
     if items.value_range != train.value_range and train.dim >= _MANY_VALUES:
         _check_ranges(items, train, what)
     return replace(items, array=items.array.reshape(items.n_samples, *train.event_shape))
+
+
+def _shape_remedy(one: tuple[int, ...], other: tuple[int, ...]) -> str:
+    """What brings pictures of two shapes to one; nothing for items that are no pictures."""
+    layouts = image_layout(one), image_layout(other)
+    if None in layouts:
+        return ""
+    sizes = [shape[1:] if layout == "CHW" else shape[:2] for shape, layout in zip((one, other), layouts, strict=True)]
+    depths = [
+        1 if layout == "HW" else shape[0 if layout == "CHW" else 2]
+        for shape, layout in zip((one, other), layouts, strict=True)
+    ]
+    remedies = []
+    if depths[0] != depths[1]:
+        remedies.append("--channels grey (where grey is stored as three equal channels) or --channels colour")
+    elif "HW" not in layouts and layouts[0] != layouts[1]:
+        remedies.append(f"one is N{layouts[0]}, the other N{layouts[1]}: --channels last")
+    if sizes[0] != sizes[1]:
+        remedies.append("--resize SIZE")
+    return f"; {' and '.join(remedies)}, or the same options of load, bring them to one form" if remedies else ""
 
 
 def _squeezed(data: Dataset) -> tuple[int, ...]:
@@ -73,7 +95,8 @@ def _check_ranges(items: Dataset, train: Dataset, what: str) -> None:
     if at_one_scale <= _NEARER * between_training_items and as_it_is >= _NEARER * at_one_scale:
         raise InputError(
             f"{items.name}: {what} spans about {low:.4g} to {high:.4g} in each item, but {train.name} spans "
-            f"{train_low:.4g} to {train_high:.4g}; bring both to one value range"
+            f"{train_low:.4g} to {train_high:.4g}; bring both to one value range: --value-range LOW HIGH says what "
+            f"black and white are in sets of floating point, in Python load(..., value_range=) and Dataset.rescaled"
         )
 
 

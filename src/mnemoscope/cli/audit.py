@@ -7,8 +7,9 @@ import typer
 
 from mnemoscope.cli.options import DATA, AsJson, Seed, print_json, print_line, print_rich
 
+Channels: TypeAlias = Literal["first", "last", "grey", "colour"]
 Repeats: TypeAlias = Literal["law", "made"]
-"""Those of ``mnemoscope.auditing.null``, which takes a second to import."""
+"""Those of ``mnemoscope.data.channels`` and ``mnemoscope.auditing.null``, which takes a second to import."""
 
 
 def audit(
@@ -38,6 +39,18 @@ def audit(
         Path | None, typer.Option(help="The same for groups of items that belong together, as of one patient.")
     ] = None,
     resolution: Annotated[float, typer.Option(help="Smallest rate of copies to be told from zero.")] = 0.1,
+    resize: Annotated[
+        int | None,
+        typer.Option(help="Fit pictures into squares of this size: centred square, antialiased (Lanczos).", min=1),
+    ] = None,
+    channels: Annotated[
+        Channels | None,
+        typer.Option(help="Bring every set to one form: axis of channels first or last, or grey or colour pictures."),
+    ] = None,
+    value_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Black and white in sets of floating point; every set is brought to the range of TRAIN."),
+    ] = None,
     private: Annotated[
         bool, typer.Option("--private", help="Aggregates only: no pictures, rows, names or distances of single items.")
     ] = False,
@@ -61,15 +74,17 @@ def audit(
     from mnemoscope.auditing.measures import STANDARD
     from mnemoscope.auditing.reports.report import JSON, PAGE
     from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines, statistic_lines
-    from mnemoscope.data import load, load_labels, source_paths
+    from mnemoscope.data import load_labels, load_sets, source_paths
     from mnemoscope.output import atomic_files, check_apart
 
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
+        form = {"resize": resize, "channels": channels, "value_range": value_range}
+        samples, training, held_out = load_sets(generated, train, holdout, progress=True, **form)
         report = run_audit(
-            load(generated, progress=True),
-            load(train, progress=True),
-            holdout=None if holdout is None else load(holdout, progress=True),
+            samples,
+            training,
+            holdout=held_out,
             measures=measure or STANDARD,
             repeats=repeats,
             features=features,

@@ -6,26 +6,32 @@ It may lie on disk as a memory map; whoever reads it does so in chunks of rows.
 
 from mnemoscope.data.arrays import as_array, row_chunks
 from mnemoscope.data.dataset import Dataset, as_dataset, from_model
-from mnemoscope.data.files import check_savable, load, load_digits, save_array, source_paths
+from mnemoscope.data.files import check_savable, formats, load, load_sets, save_array, source_paths
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
+from mnemoscope.data.sources import SOURCES, ArrayFile, Source, load_digits
 
 __all__ = [
+    "SOURCES",
+    "ArrayFile",
     "Dataset",
     "Gaussian",
     "GaussianMixture",
     "ImageLayout",
     "Law",
     "LinearManifold",
+    "Source",
     "as_array",
     "as_dataset",
     "check_savable",
+    "formats",
     "from_model",
     "image_layout",
     "load",
     "load_digits",
     "load_labels",
+    "load_sets",
     "row_chunks",
     "save_array",
     "source_paths",

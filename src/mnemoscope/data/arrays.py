@@ -14,15 +14,17 @@ from mnemoscope.errors import InputError
 Array: TypeAlias = NDArray[Any]
 ArrayLike: TypeAlias = Array | Tensor
 
+_OF_NUMPY = (torch.float16, torch.float32, torch.float64)
+
 CHUNK_BYTES = 64 * 2**20
 """Bytes that one chunk may take in double precision."""
 
 
 def as_array(values: ArrayLike) -> Array:
-    """A NumPy view of an array or tensor (bfloat16, which NumPy lacks, becomes float32). Nothing else is copied."""
+    """A NumPy view of an array or tensor. What NumPy lacks, as bfloat16, becomes float32; all else is not copied."""
     if isinstance(values, Tensor):
         values = values.detach().cpu()
-        return (values.float() if values.dtype is torch.bfloat16 else values).numpy()
+        return (values.float() if values.dtype.is_floating_point and values.dtype not in _OF_NUMPY else values).numpy()
     return np.asanyarray(values)
 
 
