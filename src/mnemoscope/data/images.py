@@ -8,7 +8,7 @@ import logging
 import warnings
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import IO, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -88,7 +88,7 @@ def read_image(
     with told_apart(name, first), reading(name, "an image"):
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # within reading, which takes it back
         try:
-            opened = Image.open(file)
+            opened = Image.open(cast("IO[bytes]", file))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise InputError(f"{name}: is a picture of more than {Image.MAX_IMAGE_PIXELS} pixels") from None
         except UnidentifiedImageError:

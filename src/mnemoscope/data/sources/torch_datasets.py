@@ -19,7 +19,7 @@ from mnemoscope.data.options import Options
 from mnemoscope.data.sources.collect import Collected, class_names, split_item
 from mnemoscope.data.sources.contract import Source
 from mnemoscope.errors import InputError
-from mnemoscope.progress import track
+from mnemoscope.progress import progress_bar, track
 
 NOT_GIVEN = "which the loader does not give"
 
@@ -69,14 +69,17 @@ class DataLoaderSource(Source):
             dict[str, None](),
             Census("items"),
         )
-        for batch in track(where, "reading batches", enabled=options.progress) if total is not None else where:
-            values, label, others = split_item(batch, name)
-            if not isinstance(values, Tensor | np.ndarray):
-                raise InputError(f"{name}: a batch is a {type(values).__name__}, not a tensor")
-            collected.extend(as_array(values))
-            labels += list(label) if isinstance(label, Tensor | np.ndarray | list | tuple) else [None] * len(values)
-            unread |= dict.fromkeys(others)
-            census.read(len(values))
+        with progress_bar("reading items", total or 0, enabled=options.progress and total is not None) as advance:
+            for batch in where:
+                values, label, others = split_item(batch, name)
+                if not isinstance(values, Tensor | np.ndarray):
+                    raise InputError(f"{name}: a batch is a {type(values).__name__}, not a tensor")
+                collected.extend(as_array(values))
+                labels += list(label) if isinstance(label, Tensor | np.ndarray | list | tuple) else [None] * len(values)
+                unread |= dict.fromkeys(others)
+                census.read(len(values))
+                for _ in values:
+                    advance()
         if total is not None and total > census.n_read:
             census.pass_over(f"{total - census.n_read} at its end or by its sampler", NOT_GIVEN, total - census.n_read)
         notes = (*census.notes(), *collected.notes(), *_unread(unread))
