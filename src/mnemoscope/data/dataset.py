@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PureWindowsPath
@@ -105,6 +106,13 @@ class Dataset:
             None if labels is None else tuple(labels[row] for row in rows) for labels in (self.names, self.classes)
         )
         return replace(self, array=self.array[indices], name=name or self.name, names=names, classes=classes)
+
+    def described(self, **labels: Any) -> "Dataset":
+        """The same items with another name, notes, classes, source or value range: values are not checked again."""
+        other = copy(self)
+        for label, value in labels.items():
+            object.__setattr__(other, label, value)
+        return other
 
     def rescaled(self, value_range: tuple[float, float]) -> "Dataset":
         """The values brought linearly from this set's value range to another, in single precision (double stays).

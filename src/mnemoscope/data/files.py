@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -72,7 +71,7 @@ def load(
             elif not where.is_dir():
                 raise InputError(f"{where}: is neither a file nor a folder")
         stack.enter_context(reading(where))
-        data = replace(_found(where, str(where)).read(where, key, options), name=str(source))
+        data = _found(where, str(where)).read(where, key, options).described(name=str(source))
         return _recorded(options.apply(data), options)
 
 
@@ -156,4 +155,4 @@ def _found(where: Any, name: str) -> Any:
 
 def _recorded(data: Dataset, options: Options) -> Dataset:
     asked = options.to_dict()
-    return replace(data, source={**(data.source or {}), **asked}) if asked else data
+    return data.described(source={**(data.source or {}), **asked}) if asked else data

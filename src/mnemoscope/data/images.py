@@ -38,6 +38,9 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 _ORIENTATION = 0x0112
 """The EXIF tag of how a camera was held; 1 is upright."""
 
+_HEADERS = 2**16
+"""Bytes within which an image tells how many bits it has."""
+
 TURNED = "turned as their EXIF orientation says"
 ON_WHITE = "laid on white where they are transparent"
 FROM_INK = "brought from CMYK to RGB, without a colour profile"
@@ -83,9 +86,9 @@ def read_image(
         InputError: not an image, cut short, more pixels than Pillow's guard, transparency or colour of more than
             8 bits.
     """
-    first = file.read(N_BYTES)
+    first = file.read(_HEADERS)
     file.seek(0)
-    with told_apart(name, first), reading(name, "an image"):
+    with told_apart(name, first[:N_BYTES]), reading(name, "an image"):
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # within reading, which takes it back
         try:
             opened = Image.open(cast("IO[bytes]", file))
@@ -142,11 +145,11 @@ def _is_cut_to_8_bits(image: Any, first: bytes) -> bool:
     if image.format == "JPEG2000":
         # The marker SIZ: its length, capabilities, eight sizes of 4 bytes, the number of components, their bits − 1.
         at = first.find(b"\xff\x51")
-        return at >= 0 and len(first) > at + 40 and first[at + 40] & 0x7F > 7
+        return at < 0 or len(first) <= at + 40 or first[at + 40] & 0x7F > 7
     if image.format == "AVIF":
         # The box of the codec's settings: its third byte has the flag of high bit depth.
         at = first.find(b"av1C")
-        return at >= 0 and len(first) > at + 6 and bool(first[at + 6] & 0x40)
+        return at < 0 or len(first) <= at + 6 or bool(first[at + 6] & 0x40)
     for tile in getattr(image, "tile", ()):
         codec, arguments = tile[0], tile[3]
         arguments = arguments if isinstance(arguments, tuple) else (arguments,)

@@ -66,7 +66,7 @@ class Options:
         (low, high), (least, most) = self.value_range, data.value_range
         if least < low - (high - low) or most > high + (high - low):
             raise InputError(f"{data.name}: has values from {least:.4g} to {most:.4g}, far beyond [{low:g}, {high:g}]")
-        return replace(data, value_range=(float(low), float(high)))
+        return data.described(value_range=(float(low), float(high)))
 
     def _recoloured(self, data: Dataset, layout: ImageLayout) -> Dataset:
         array, notes = data.array, tuple[str, ...]()

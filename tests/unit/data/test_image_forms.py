@@ -64,6 +64,19 @@ def test_no_image_is_cut_to_8_bits(tmp_path: Path, name: str) -> None:
         load(tmp_path)
 
 
+def test_deep_jpeg_2000(tmp_path: Path) -> None:
+    """Pillow writes 8 bits; the header is made to say 16 for each channel."""
+    Image.fromarray(COLOUR).save(tmp_path / "a.jp2", irreversible=False)
+    np.testing.assert_array_equal(load(tmp_path).array[0], COLOUR)
+    content = bytearray((tmp_path / "a.jp2").read_bytes())
+    at = content.index(b"\xff\x51")
+    for channel in range(3):
+        content[at + 40 + 3 * channel] = 15
+    (tmp_path / "a.jp2").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.jp2: holds more than 8 bits a channel"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize("suffix", ["png", "tif", "jp2", "pgm"])
 def test_grey_of_16_bits_is_kept(tmp_path: Path, suffix: str) -> None:
     if suffix == "pgm":

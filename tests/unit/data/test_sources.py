@@ -84,6 +84,45 @@ def test_a_damaged_image_in_an_archive_is_named(tmp_path: Path, kind: str) -> No
         load(path)
 
 
+@pytest.mark.parametrize("end", [1536, 1600, 3000], ids=["between members", "in a header", "in a member"])
+def test_a_tar_file_that_is_cut_short(tmp_path: Path, end: int) -> None:
+    """Python's tarfile reads the first two of these to their end without a word."""
+    whole = shard(tmp_path / "whole.tar", DIGITS[:3]).read_bytes()
+    headers = 512 * 2
+    (tmp_path / "cut.tar").write_bytes(whole[: end if end != 1536 else 3 * headers])
+    with pytest.raises(InputError, match=r"cut\.tar"):
+        load(tmp_path / "cut.tar")
+    (tmp_path / "joined.tar").write_bytes(whole + whole)
+    with pytest.raises(InputError, match="goes on after its end"):
+        load(tmp_path / "joined.tar")
+
+
+def test_links_in_a_tar_file(tmp_path: Path) -> None:
+    import io
+    import tarfile
+
+    for target in ("1.png", "9.png"):
+        with tarfile.open(tmp_path / "a.tar", "w") as tar:
+            info = tarfile.TarInfo("./x/1.png")
+            info.size = len(png(DIGITS[0]))
+            tar.addfile(info, io.BytesIO(png(DIGITS[0])))
+            link = tarfile.TarInfo("./x/2.png")
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            tar.addfile(link)
+        if target == "1.png":
+            assert "links to what is read under another name" in load(tmp_path / "a.tar").notes[0]
+        else:
+            with pytest.raises(InputError, match=r"2\.png is a link to 9\.png, which is not there"):
+                load(tmp_path / "a.tar")
+
+
+def test_a_name_that_nothing_has_is_refused(tmp_path: Path) -> None:
+    for name, said in (("train", "holds images, which have no names"), ("items", r"000\.npy: holds one array")):
+        BUILT[name][0](tmp_path / name, DIGITS[:12])
+        with pytest.raises(InputError, match=said):
+            load(f"{tmp_path / name}:images")
+
+
 def test_model_weights_are_called_that(tmp_path: Path) -> None:
     weights = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)).state_dict()
     torch.save(weights, tmp_path / "model.pt")

@@ -6,13 +6,14 @@ first dot, and ``NAME.cls`` is the class of ``NAME.png``.
 """
 
 import io
+import posixpath
 import tarfile
 import zipfile
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from io import BufferedIOBase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import cast
 
 from mnemoscope.data.census import ELSEWHERE, NOT_NAMED, ODD, Census
 from mnemoscope.data.dataset import Dataset
@@ -96,7 +97,7 @@ def read_shards(where: Path, shards: list[Path], key: str | None, options: Optio
             raise InputError(f"{where}: has several images for a sample; name one as {where.name}:KEY among {parts}")
         data = as_dataset(where, images, census, options)
     known = bool(classes) and all(sample in classes for sample in samples)
-    return replace(data, classes=tuple(classes[sample] for sample in samples)) if known else data
+    return data.described(classes=tuple(classes[sample] for sample in samples)) if known else data
 
 
 def _sample(name: str) -> str:
@@ -112,13 +113,14 @@ def _part(name: str) -> str:
 def _members(shard: Path, tar: tarfile.TarFile, before: str, census: Census) -> dict[str, tarfile.TarInfo]:
     members: dict[str, tarfile.TarInfo] = {}
     infos = tar.getmembers()
-    names = {info.name for info in infos}
+    _check_end(shard, tar, len(infos))
+    names = {posixpath.normpath(info.name) for info in infos}
     for info in infos:
         if info.isdir():
             continue
         if info.islnk() or info.issym():
-            target = info.linkname if info.islnk() else str(PurePosixPath(info.name).parent / info.linkname)
-            if target not in names:
+            target = info.linkname if info.islnk() else posixpath.join(posixpath.dirname(info.name), info.linkname)
+            if posixpath.normpath(target) not in names:
                 raise InputError(f"{shard}: its member {info.name} is a link to {info.linkname}, which is not there")
             census.pass_over(before + info.name, ELSEWHERE)
         elif not info.isfile():
@@ -128,6 +130,18 @@ def _members(shard: Path, tar: tarfile.TarFile, before: str, census: Census) -> 
         else:
             members[info.name] = info
     return members
+
+
+def _check_end(shard: Path, tar: tarfile.TarFile, n_members: int) -> None:
+    """Python takes the first header that it cannot read for the end, which is a block of zeros with nothing behind."""
+    file = cast("BufferedIOBase", tar.fileobj)
+    file.seek(tar.offset)
+    rest = file.read(tarfile.BLOCKSIZE)
+    if len(rest) < tarfile.BLOCKSIZE or rest.strip(b"\0"):
+        raise InputError(f"{shard}: is cut short or damaged after {n_members} members")
+    while rest := file.read(2**20):
+        if rest.strip(b"\0"):
+            raise InputError(f"{shard}: goes on after its end, as archives that were joined do: give each by itself")
 
 
 def _content(shard: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> BufferedIOBase:

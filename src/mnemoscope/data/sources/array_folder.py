@@ -68,7 +68,9 @@ def _read(path: Path, key: str | None) -> tuple[Array, Census]:
     source = array_source(path.name)
     if source is None:
         raise InputError(f"{path}: is no array")
-    return source.array(path, key if source.keyed else None)
+    if key is not None and not source.keyed:
+        raise InputError(f"{path}: holds one array, which has no name: leave out :{key}")
+    return source.array(path, key)
 
 
 def _are_shards(files: list[Path], shapes: list[tuple[int, ...]]) -> bool:

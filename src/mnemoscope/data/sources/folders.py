@@ -6,7 +6,6 @@ of data the one is read that has ten times as many files, and otherwise neither.
 
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -55,6 +54,8 @@ class Folder(Source):
                 _pass_over(where, paths, OTHER_KIND, census)
         _pass_over(where, foreign, FOREIGN if chosen == "images" else f"no {chosen}", census)
         files = kinds[chosen]
+        if key is not None and chosen not in ("arrays", "tar shards"):
+            raise InputError(f"{where}: holds {chosen}, which have no names: leave out :{key}")
         if chosen == "IDX files":
             return _read_idx(where, files, census)
         census.read(len(files))
@@ -62,7 +63,7 @@ class Folder(Source):
             return read_arrays(where, files, key, census, options)
         if chosen == "tar shards":
             data = read_shards(where, files, key, options)
-            return replace(data, notes=(*census.notes(), *data.notes))
+            return data.described(notes=(*census.notes(), *data.notes))
         images = [Encoded(readable(path.relative_to(where)), path, _opener(path)) for path in files]
         return as_dataset(where, images, census, options)
 

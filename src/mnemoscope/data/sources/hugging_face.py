@@ -5,7 +5,6 @@ undecoded: images are read as all others are, with their orientation and all the
 """
 
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,7 @@ def read_column(rows: Any, column: str | None, name: str, options: Options) -> D
         for row in track(range(len(rows)), "reading items", enabled=options.progress):
             collected.add(rows[row][column])
         data = Dataset(collected.array(), name, notes=collected.notes())
-    return replace(data, classes=classes, notes=(*census.notes(), *data.notes), source=census.to_dict())
+    return data.described(classes=classes, notes=(*census.notes(), *data.notes), source=census.to_dict())
 
 
 def _images(rows: Any, column: str, name: str, options: Options) -> Dataset:

@@ -1,6 +1,6 @@
 """Files of tensors: safetensors, and what torch saves (``.pt``, ``.pth``), read without running anything in them.
 
-``torch.load(..., weights_only=True)`` knows tensors and plain containers, and refuses every other object. A tensor may
+torch knows, with ``weights_only``, tensors and plain containers, and refuses every other object. A tensor may
 claim more values than its storage holds (strides of zero repeat them); such claims are refused.
 """
 
