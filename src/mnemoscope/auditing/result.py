@@ -161,11 +161,8 @@ class AuditResult:
     def warnings(self) -> list[str]:
         """What a reader must know before trusting the numbers."""
         found = [f"these samples are not like the data: {reason}" for reason in self.unlike]
-        found += [
-            f"{self.label(part)}: {without_name(note) if self.private else note}"
-            for part, data in self.sets.items()
-            for note in data.notes
-        ]
+        say = without_name if self.private else str
+        found += [f"{self.label(part)}: {say(note)}" for part, data in self.sets.items() for note in data.notes]
         first, *others = self.results
         dimension = self.intrinsic_dimension
         if dimension is not None and 3**-dimension > 0.01:

@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
+from mnemoscope.text import one_name
+
 HIDDEN = "hidden files and files of a system"
 FOREIGN = "no images"
 LOOP = "links that lead back to a folder they lie in"
@@ -78,7 +80,7 @@ class Census:
             named = f" ({', '.join(f'{n} {kind}' for kind, n in kinds.most_common(8))})" if self.what == "files" else ""
             found.append(
                 f"{kinds.total()} of {self.n_seen} {self.what} were passed over, {rule}{named}"
-                f"{_SUCH_AS}{self._first[rule]}"
+                f"{_SUCH_AS}{one_name(self._first[rule])}"
             )
         return tuple(found)
 

@@ -24,6 +24,7 @@ from mnemoscope.data.sources.contract import Source
 from mnemoscope.data.sources.image_files import as_dataset, sort_out
 from mnemoscope.errors import InputError
 from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored
+from mnemoscope.text import listed
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -93,7 +94,7 @@ def read_shards(where: Path, shards: list[Path], key: str | None, options: Optio
             images += sort_out(entries, first.__getitem__, census)
         samples = [_sample(image.name) for image in images]
         if len(set(samples)) < len(samples):
-            parts = ", ".join(sorted({_part(image.name) for image in images}))
+            parts = listed(sorted({_part(image.name) for image in images}))
             raise InputError(f"{where}: has several images for a sample; name one as {where.name}:KEY among {parts}")
         data = as_dataset(where, images, census, options)
     known = bool(classes) and all(sample in classes for sample in samples)

@@ -9,6 +9,7 @@ from mnemoscope.data.census import NOT_NAMED, Census
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.options import Options
 from mnemoscope.errors import InputError
+from mnemoscope.text import listed, one_name
 
 _PARAMETERS = (".weight", ".bias", ".running_mean", ".running_var", ".num_batches_tracked", "lora_A", "lora_B")
 
@@ -70,7 +71,7 @@ def pick(path: Path, keys: list[str], key: str | None) -> tuple[str, Census]:
             )
         raise _unnamed(path, keys, f"holds {len(keys)} arrays")
     if key is not None and key not in keys:
-        raise _unnamed(path, keys, f"has no array {key!r}")
+        raise _unnamed(path, keys, f"has no array {one_name(repr(key))}")
     chosen = keys[0] if key is None else key
     census = Census("arrays")
     census.read()
@@ -86,5 +87,4 @@ def is_model(keys: list[str]) -> bool:
 
 
 def _unnamed(path: Path, keys: list[str], wrong: str) -> InputError:
-    named = sorted(keys) if len(keys) <= 20 else [*sorted(keys)[:20], "…"]
-    return InputError(f"{path}: {wrong}; name one as {path.name}:KEY among {', '.join(named) or '(none)'}")
+    return InputError(f"{path}: {wrong}; name one as {path.name}:KEY among {listed(sorted(keys)) or '(none)'}")

@@ -23,6 +23,7 @@ from mnemoscope.data.sources.image_files import as_dataset, is_image_name
 from mnemoscope.data.walk import readable, walk
 from mnemoscope.errors import InputError
 from mnemoscope.reading import reading
+from mnemoscope.text import listed
 
 Kind: TypeAlias = Literal["IDX files", "images", "arrays", "tar shards"]
 
@@ -112,7 +113,7 @@ def _read_idx(where: Path, paths: list[Path], census: Census) -> Dataset:
     unlabelled = [path for path in alone if "label" not in path.name]
     train = [path for path in unlabelled if "train" in path.name] or unlabelled
     if len(train) != 1:
-        files = ", ".join(readable(path.relative_to(where)) for path in alone)
+        files = listed([readable(path.relative_to(where)) for path in alone])
         raise InputError(f"{where}: cannot tell which IDX file holds the training images; name one of {files}")
     census.read()
     _pass_over(where, twins, TWIN, census)
