@@ -122,10 +122,12 @@ def save_array(path: str | Path, array: Array) -> None:
     """Write an array atomically as ``.npy``, ``.npz`` (named ``images``) or ``.safetensors`` (the same).
 
     Raises:
-        InputError: another suffix.
+        InputError: another suffix, or an array of Python objects.
         OutputError: the file cannot be written.
     """
     check_savable(path)
+    if array.dtype.hasobject:
+        raise InputError(f"{path}: the array holds Python objects, which only a pickle could store")
     array = np.asarray(array, order="C")  # safetensors writes what lies in memory, whatever the strides say
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         _WRITERS[Path(path).suffix](file, array)
