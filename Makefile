@@ -8,9 +8,11 @@ TESTS  ?= tests
 FUZZ   ?= 20000
 KILLS  ?= 200
 SEED   ?= 0
+ROOMS  ?=
+N      ?= 50
 comma  := ,
 
-.PHONY: demo test coverage lint bench fuzz kills docs format clean dist test-minimum test-latest pip-audit
+.PHONY: demo test coverage lint bench fuzz kills mutants docs format clean dist test-minimum test-latest pip-audit
 
 demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
@@ -37,6 +39,11 @@ fuzz: $(STAMP)
 # As many killed commands as you say, from the seed that you say.
 kills: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks kills --kills $(KILLS) --seed $(SEED)
+
+# Small wrong changes to the core rooms (all, or ROOMS="scores output"): N to each, drawn by SEED. It can be stopped and
+# goes on where it was; results are in build/mutants.
+mutants: $(STAMP)
+	ROOMS="$(ROOMS)" N=$(N) SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.mutants
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -1,5 +1,7 @@
 """Shapes are checked at run time in every test: the import hook must come before mnemoscope is imported."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,18 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(20251123)
+
+
+@pytest.fixture
+def chunk_bytes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets how many bytes whatever is streamed may take at a time."""
+
+    def limit(n_bytes: int) -> None:
+        for name, module in list(sys.modules.items()):
+            if name.startswith("mnemoscope.") and "CHUNK_BYTES" in vars(module):
+                monkeypatch.setattr(module, "CHUNK_BYTES", n_bytes)
+
+    return limit
 
 
 @pytest.fixture(scope="session")

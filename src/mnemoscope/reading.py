@@ -8,18 +8,35 @@ It stands on the ground floor, since data sets, training runs and sweeps all rea
 """
 
 import resource
+import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
+from mnemoscope.choose import check_whole
 from mnemoscope.errors import InputError, MnemoscopeError
 from mnemoscope.text import one_line
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 DEFLATE_RATIO = 1032
 """The most bytes that one byte of deflated data (gzip, zip) can stand for: 258 by a symbol of two bits."""
 
 _MEMINFO, _STATM = Path("/proc/meminfo"), Path("/proc/self/statm")
+_GROUPS, _GROUP_ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+_GROUP_FILES = {
+    "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    "": ("", "memory.max", "memory.current", "inactive_file"),
+}
+"""Of a control group with limits on memory, of the first version and of the second: folder, limit, use, and the part of
+the use that the system gives back when it is asked to."""
+
+_max_memory: ContextVar[int | None] = ContextVar("max_memory", default=None)
 _REASON_LENGTH = 200
 
 
@@ -31,16 +48,26 @@ def reading(path: str | Path, what: str | None = None) -> Iterator[None]:
     ``SystemExit`` pass, and so do errors that name their culprit already.
 
     Raises:
-        InputError: anything else that was raised, in one line that begins with ``path``; its cause is kept.
+        InputError: a pipe, a socket or a device, which may have no end, before it is opened; anything else that was
+            raised, in one line that begins with ``path``; its cause is kept.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _check_ends(path)
             yield
     except MnemoscopeError:
         raise
     except Exception as error:
         raise InputError(f"{path}: {_reason(error, what)}") from error
+
+
+def _check_ends(path: str | Path) -> None:
+    with suppress(OSError, ValueError):  # what is not there, or cannot be asked, is the reader's business
+        mode = Path(path).stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+            raise InputError(f"{path}: is neither a file nor a folder, but {kind}")
 
 
 def check_stored(path: str | Path, claimed: int, stored: int, ratio: int = 1) -> None:
@@ -59,19 +86,59 @@ def check_stored(path: str | Path, claimed: int, stored: int, ratio: int = 1) ->
         raise InputError(f"{path}: is damaged or truncated: its header claims {claimed} bytes, {stored} are there")
 
 
-def check_memory(path: str | Path, needed: int) -> None:
-    """Refuse, before anything is decoded, what does not fit into the memory that is free.
+def check_memory(path: str | Path, needed: float) -> None:
+    """Refuse, before anything is decoded or computed, what does not fit into the memory that is free.
+
+    Args:
+        path: the file, or what is to be done, for the message.
+        needed: bytes.
 
     Raises:
-        InputError: it does not; the message says what it needs.
+        InputError: it does not; the message says what it needs, and what is free.
     """
     free = free_memory()
     if free is not None and needed > free:
-        raise InputError(f"{path}: needs {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free")
+        limit = _max_memory.get()
+        of = "" if limit is None else f" of the {limit / 1e9:.1f} GB that it may take in all"
+        raise InputError(f"{path}: needs {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free{of}")
+
+
+@contextmanager
+def memory_limit(max_memory: int | None) -> Iterator[None]:
+    """Within this block the process may take no more than ``max_memory`` bytes in all, by what ``check_memory`` sees.
+
+    None leaves the limit that there is. No reader has to hand it on to the next.
+
+    Raises:
+        InputError: it is no whole number of bytes from 1.
+    """
+    if max_memory is not None:
+        check_whole(max_memory, "max_memory")
+    token = _max_memory.set(_max_memory.get() if max_memory is None else max_memory)
+    try:
+        yield
+    finally:
+        _max_memory.reset(token)
+
+
+def limits_memory(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let the keyword ``max_memory`` of a function be its ``memory_limit``."""
+
+    @wraps(function)
+    def limited(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        most: Any = kwargs.get("max_memory")
+        with memory_limit(most):
+            return function(*args, **kwargs)
+
+    return limited
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still take, by the system and by its own limit; None where neither is known."""
+    """Bytes that this process may still take; None where that is not known.
+
+    The least of what the system, the control groups that the process is in (as a container sets them), its own limit
+    on addresses and ``memory_limit`` leave.
+    """
     known = []
     with suppress(OSError, ValueError, StopIteration):
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()
@@ -81,7 +148,34 @@ def free_memory() -> int | None:
         with suppress(OSError, ValueError):
             taken = int(_STATM.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
             known.append(max(0, limit - taken))
+    known += _free_in_groups()
+    if (most := _max_memory.get()) is not None:
+        with suppress(OSError, ValueError):
+            _, resident, shared, *_ = map(int, _STATM.read_text(encoding="ascii").split())
+            known.append(max(0, most - (resident - shared) * resource.getpagesize()))
     return min(known, default=None)
+
+
+def _free_in_groups() -> Iterator[int]:
+    """What the control groups leave: the process's own and those around it, of which a container sees its own alone."""
+    with suppress(OSError, ValueError):
+        for line in _GROUPS.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            for controller in {"memory", ""} & set(controllers.split(",")):
+                folder, *names = _GROUP_FILES[controller]
+                root = _GROUP_ROOT / folder
+                own = root / path.lstrip("/")
+                for group in (own, *own.parents):
+                    if group.is_relative_to(root):
+                        yield from _free_in(group, *names)
+
+
+def _free_in(group: Path, limit: str, use: str, kept: str) -> Iterator[int]:
+    with suppress(OSError, ValueError):  # "max", or no limits there
+        most, used = (int((group / name).read_text(encoding="ascii")) for name in (limit, use))
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        back = next((int(line.split()[1]) for line in lines if line.startswith(f"{kept} ")), 0)
+        yield max(0, most - used + back)
 
 
 def out_of_memory(error: BaseException) -> bool:

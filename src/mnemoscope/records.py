@@ -52,7 +52,7 @@ def write_record(path: Path, record: JsonRecord, key: str = "") -> None:
         OutputError: it cannot be written.
     """
     fields = record.model_dump(mode="json", exclude_unset=True)
-    head = {"schema": record.schema_version, "sha256": _checksum(record, key, fields)}
+    head = {"schema": record.schema_version, "sha256": _checksum(record, key, record.schema_version, fields)}
     write_json(path, head | fields)
 
 
@@ -73,7 +73,7 @@ def read_record(path: Path, kind: type[RecordType], key: str = "") -> RecordType
             shown = one_line(repr(schema), 40)
             text = f"schema {shown} is unknown, this version of mnemoscope reads {reads}"
             raise InputError(f"{path}: is not the record of {kind.what}: {text}")
-        if schema >= kind.checked_since and checksum != _checksum(kind, key, content):
+        if schema >= kind.checked_since and checksum != _checksum(kind, key, schema, content):
             raise InputError(f"{path}: was changed, or is not of {kind.what} {key}".rstrip())
         if schema < kind.schema_version:
             content = kind.from_older(schema, content)
@@ -96,8 +96,8 @@ def file_checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checksum(kind: JsonRecord | type[JsonRecord], key: str, fields: Mapping[str, Any]) -> str:
-    about = {"what": kind.what, "schema": kind.schema_version, "key": key, "fields": fields}
+def _checksum(kind: JsonRecord | type[JsonRecord], key: str, schema: int, fields: Mapping[str, Any]) -> str:
+    about = {"what": kind.what, "schema": schema, "key": key, "fields": fields}
     return hashlib.sha256(canonical_json(about)).hexdigest()
 
 

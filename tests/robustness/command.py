@@ -18,7 +18,8 @@ class Ran(NamedTuple):
     @property
     def complaints(self) -> list[str]:
         """Lines on stderr that are not a progress bar's."""
-        return [line for line in self.err.splitlines() if line.strip() and "━" not in line and "----" not in line]
+        bars = ("━", "----", "-:--:--")  # the last of one that has not begun
+        return [line for line in self.err.splitlines() if line.strip() and not any(bar in line for bar in bars)]
 
 
 def run(arguments: Sequence[str], encoding: str = "utf-8") -> Ran:

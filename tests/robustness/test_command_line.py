@@ -180,3 +180,22 @@ def test_whoever_stops_a_reader_stops_the_command(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("mnemoscope.data.files.load_digits", stop)
     ran = run(["predict", "--data", "digits", "--psi-p", "1", "--time", "1", "--ridge", "1"])
     assert (ran.code, ran.complaints) == (130, ["mnemoscope: interrupted"])
+
+
+def test_every_numeric_option_has_two_ends_in_its_help() -> None:
+    """Numbers given as text (``--noise-draws``, ``--max-memory``) name theirs in words."""
+    from typer.main import get_command
+
+    from mnemoscope.cli.app import app
+
+    commands, open_ended = [get_command(app)], []
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        for option in command.params:
+            if option.type.name in ("integer", "float", "integer range", "float range"):
+                ends = getattr(option.type, "min", None), getattr(option.type, "max", None)
+                open_ended += [f"{command.name} --{option.name}"] * (None in ends)
+            if option.name in ("noise_draws", "max_memory"):
+                assert "from 1" in option.help
+    assert not open_ended

@@ -18,7 +18,7 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     """With hashes of strings, and so orders of sets, of their own."""
     running = []
     for number in ("1", "2"):
-        folder = tmp_path / number * int(number)
+        folder = tmp_path / (number * int(number))  # paths of two lengths
         environment = {**os.environ, "PYTHONHASHSEED": number, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
         command = [sys.executable, "-m", "tests.robustness.pages", str(folder)]
         running.append(subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True))

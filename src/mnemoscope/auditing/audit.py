@@ -32,14 +32,18 @@ from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
-from mnemoscope.choose import choose
+from mnemoscope.choose import check_number, check_whole, choose
 from mnemoscope.data import Dataset, as_dataset
-from mnemoscope.data.arrays import Array, ArrayLike
+from mnemoscope.data.arrays import CHUNK_BYTES, Array, ArrayLike
 from mnemoscope.errors import InputError
+from mnemoscope.reading import check_memory, limits_memory
 
 _DIMENSION_NEIGHBOURS = 20
+_BLOCKS = 6
+"""As many chunks of rows in double precision are in memory at a time: the chunk, what is made of it, and queries."""
 
 
+@limits_memory
 def audit(
     generated: Dataset | ArrayLike,
     train: Dataset | ArrayLike,
@@ -54,6 +58,7 @@ def audit(
     repeats: str | None = None,
     resolution: float = 0.1,
     private: bool = False,
+    max_memory: int | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> Report:
@@ -79,6 +84,8 @@ def audit(
         resolution: the smallest rate that the audit must be able to tell from zero.
         private: whether what the report writes holds aggregates only: no pictures, rows, names or distances of single
             items, which stand as hashes under a key that only ``Report.key`` has.
+        max_memory: bytes that this process may take in all; what cannot fit is refused. Left out, what the machine and
+            the limits set on the process leave.
         seed: of the choice of items left out, of the simulations and of the references.
         progress: show bars.
 
@@ -88,17 +95,19 @@ def audit(
             ``repeats`` beside a held-out set or ``groups`` without one, labels that do not fit, or a held-out set that
             shares items with ``train``, exactly or nearly, which repeats in the data do not explain.
     """
+    del max_memory  # it is in force already
     train, samples = as_dataset(train, "train"), as_dataset(generated, "generated")
     held_out = None if holdout is None else as_dataset(holdout, "holdout")
     chosen, statistics = make_measures(measures)
     space, transformation = make_features(features, cache=cache), make_transformations(transformations)
     reading = None if repeats is None else choose(repeats, READINGS, "repeats")
-    if not 0 < resolution < 1:
-        raise InputError(f"resolution must lie in (0, 1), got {resolution}")
+    resolution = check_number(resolution, "resolution", "in (0, 1)", 0, 1)
+    seed = check_whole(seed, "seed", 0)
     if reading is not None and held_out is not None:
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     if groups is not None and held_out is None:
         raise InputError("groups need a held-out set: train alone does not tell what an item of another group is like")
+    _check_memory(train, samples, held_out)
     samples = comparable(samples, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)
     n_distinct = train.n_samples - repeated.redundant
@@ -155,6 +164,12 @@ def audit(
         provenance={"version": __version__, **settings},
         key=new_key() if private else None,
     )
+
+
+def _check_memory(*sets: Dataset | None) -> None:
+    """Refuse an audit whose blocks would not fit; what is kept of whole sets is refused where it is made."""
+    values = max(each.array.size for each in sets if each is not None)
+    check_memory("an audit of these sets", _BLOCKS * min(CHUNK_BYTES, 8 * values))
 
 
 def _need(n: int, resolution: float, name: str, what: str) -> None:

@@ -10,7 +10,7 @@ from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.auditing.null import HELD_OUT
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array, row_chunks
-from mnemoscope.data.images import image_layout
+from mnemoscope.data.options import shape_remedy
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.pages.render import percent
@@ -47,31 +47,11 @@ def comparable(items: Dataset, train: Dataset, what: str) -> Dataset:
     if _squeezed(items) != _squeezed(train):
         raise InputError(
             f"{items.name}: {what} has event shape {items.event_shape}, but {train.name} has {train.event_shape}"
-            f"{_shape_remedy(items.event_shape, train.event_shape)}"
+            f"{shape_remedy(items.event_shape, train.event_shape)}"
         )
     if items.value_range != train.value_range and train.dim >= _MANY_VALUES:
         _check_ranges(items, train, what)
     return replace(items, array=items.array.reshape(items.n_samples, *train.event_shape))
-
-
-def _shape_remedy(one: tuple[int, ...], other: tuple[int, ...]) -> str:
-    """What brings pictures of two shapes to one; nothing for items that are no pictures."""
-    layouts = image_layout(one), image_layout(other)
-    if None in layouts:
-        return ""
-    sizes = [shape[1:] if layout == "CHW" else shape[:2] for shape, layout in zip((one, other), layouts, strict=True)]
-    depths = [
-        1 if layout == "HW" else shape[0 if layout == "CHW" else 2]
-        for shape, layout in zip((one, other), layouts, strict=True)
-    ]
-    remedies = []
-    if depths[0] != depths[1]:
-        remedies.append("--channels grey (where grey is stored as three equal channels) or --channels colour")
-    elif "HW" not in layouts and layouts[0] != layouts[1]:
-        remedies.append(f"one is N{layouts[0]}, the other N{layouts[1]}: --channels last")
-    if sizes[0] != sizes[1]:
-        remedies.append("--resize SIZE")
-    return f"; {' and '.join(remedies)}, or the same options of load, bring them to one form" if remedies else ""
 
 
 def _squeezed(data: Dataset) -> tuple[int, ...]:

@@ -114,7 +114,7 @@ def expected_coincidences(n: int, train: Array, spacing: float, dimension: float
         dimension: d, the intrinsic dimension; None where it is not known.
     """
     rows = max(1, _VALUES // max(1, train[0].size))
-    values = np.unique(np.asarray(train[:rows], dtype=np.float64))
+    values = np.unique(train[:rows].astype(np.float64))
     steps = np.diff(values)
     # Rounding apart: 0.1 + 0.2 and 0.3 are one value.
     steps = steps[steps > 1e-9 * np.ptp(values)] if len(steps) else steps

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from torch import Tensor
 
 from mnemoscope.data.arrays import ArrayLike, as_array
 from mnemoscope.errors import InputError
@@ -47,7 +46,9 @@ class Labels:
         Raises:
             InputError: another number of labels, or another shape.
         """
-        labels = as_array(values) if isinstance(values, np.ndarray | Tensor) else np.asarray(values)
+        labels = as_array(values, what)
+        if labels.dtype.kind not in "biufUS":
+            raise InputError(f"{what}: needs numbers or texts, got dtype {labels.dtype}")
         if labels.shape != (n_train + n_holdout,):
             raise InputError(
                 f"{what}: needs one label for each of {n_train} training items and then of {n_holdout} held-out items, "

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from mnemoscope.cli.options import DATA, AsJson, Seed, print_json, print_line, print_rich
+from mnemoscope.cli.options import DATA, AsJson, MaxMemory, Seed, print_json, print_line, print_rich
 
 Channels: TypeAlias = Literal["first", "last", "grey", "colour"]
 Repeats: TypeAlias = Literal["law", "made"]
@@ -38,10 +38,14 @@ def audit(
     groups: Annotated[
         Path | None, typer.Option(help="The same for groups of items that belong together, as of one patient.")
     ] = None,
-    resolution: Annotated[float, typer.Option(help="Smallest rate of copies to be told from zero.")] = 0.1,
+    resolution: Annotated[
+        float, typer.Option(help="Smallest rate of copies to be told from zero, between 0 and 1.", min=0, max=1)
+    ] = 0.1,
     resize: Annotated[
         int | None,
-        typer.Option(help="Fit pictures into squares of this size: centred square, antialiased (Lanczos).", min=1),
+        typer.Option(
+            help="Fit pictures into squares of this size: centred square, antialiased (Lanczos).", min=1, max=2**14
+        ),
     ] = None,
     channels: Annotated[
         Channels | None,
@@ -62,6 +66,7 @@ def audit(
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("mnemoscope-audit"),
     force: Annotated[bool, typer.Option("--force", help="Write over a report that is there.")] = False,
+    max_memory: MaxMemory = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -70,21 +75,23 @@ def audit(
     No verdict, for want of data, is no failure to the --fail-if options: the report's "tone" tells it ("clear" is the
     only one that acquits).
     """
+    del max_memory  # it is in force already
     from mnemoscope.auditing import audit as run_audit
     from mnemoscope.auditing.measures import STANDARD
     from mnemoscope.auditing.reports.report import JSON, PAGE
     from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines, statistic_lines
-    from mnemoscope.data import load_labels, load_sets, source_paths
+    from mnemoscope.data import load_labels, load_together, source_paths
     from mnemoscope.output import atomic_files, check_apart
 
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
+        training, samples, held_out = "the training set", "the generated set", "the held-out set"
         form = {"resize": resize, "channels": channels, "value_range": value_range}
-        samples, training, held_out = load_sets(generated, train, holdout, progress=True, **form)
+        sets = load_together({training: train, samples: generated, held_out: holdout}, progress=True, **form)
         report = run_audit(
-            samples,
-            training,
-            holdout=held_out,
+            sets[samples],
+            sets[training],
+            holdout=sets.get(held_out),
             measures=measure or STANDARD,
             repeats=repeats,
             features=features,

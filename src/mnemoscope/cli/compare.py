@@ -8,7 +8,7 @@ import typer
 
 from mnemoscope.cli.options import AsJson, print_json, print_rich
 from mnemoscope.errors import InputError
-from mnemoscope.reading import reading
+from mnemoscope.reading import check_memory, reading
 
 
 def compare(
@@ -44,12 +44,9 @@ def compare(
 def _read(path: Path) -> dict[str, Any]:
     with reading(path):
         file = path / "report.json" if path.is_dir() else path
-    try:
+    with reading(file, "a report.json"):
+        check_memory(file, 20 * file.stat().st_size)  # of Python's objects for a byte of JSON
         content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError(f"{file}: is no JSON ({error})") from None
     if not isinstance(content, dict):
         raise InputError(f"{file}: is no report.json of an audit")
     return content

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnemoscope._version import __version__
-from mnemoscope.cli.options import DATA, LARGEST_COUNT, LARGEST_WIDTH, Seed, noise_draws_of, print_line
+from mnemoscope.cli.options import (
+    DATA,
+    LARGEST,
+    LARGEST_COUNT,
+    LARGEST_WIDTH,
+    SMALLEST,
+    MaxMemory,
+    Seed,
+    noise_draws_of,
+    print_line,
+)
 from mnemoscope.errors import InputError
 from mnemoscope.text import one_name
 
@@ -29,11 +39,13 @@ def train(
     noise_draws: Annotated[
         str | None,
         typer.Option(
-            help="Noise draws m of each sample for the whole run, or inf (the default; of random-features, which need "
-            "a number, as many as are 10 for each feature in all)."
+            help="Noise draws m of each sample for the whole run: from 1 to 1e9, or inf (the default; of "
+            "random-features, which need a number, as many as are 10 for each feature in all)."
         ),
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Learning rate η; 0.001 if left out.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Learning rate η; 0.001 if left out.", min=SMALLEST, max=LARGEST)
+    ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam (if left out) or sgd.")] = None,
     steps: Annotated[
         int | None, typer.Option(help="Optimizer steps; 10000 if left out.", min=1, max=LARGEST_COUNT)
@@ -42,7 +54,8 @@ def train(
         int | None, typer.Option(help="Batch size; 128 if left out.", min=1, max=LARGEST_COUNT)
     ] = None,
     ema_decay: Annotated[
-        float | None, typer.Option(help="Decay of the weights' moving average; 0.999 if left out.")
+        float | None,
+        typer.Option(help="Decay of the weights' moving average, below 1; 0.999 if left out.", min=0, max=1),
     ] = None,
     ema_warmup: Annotated[
         bool | None, typer.Option(help="Let that decay grow with the steps; if left out it does.")
@@ -50,14 +63,18 @@ def train(
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Steps between checkpoints; 1000 if left out.", min=1, max=LARGEST_COUNT)
     ] = None,
-    ridge: Annotated[float | None, typer.Option(help="Ridge λ of random-features; 0.001 if left out.")] = None,
+    ridge: Annotated[
+        float | None, typer.Option(help="Ridge λ of random-features; 0.001 if left out.", min=SMALLEST, max=LARGEST)
+    ] = None,
     activation: Annotated[
         str | None, typer.Option(help="Of random-features: relu (if left out), erf, sine, tanh or gelu.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the latest checkpoint in OUT.")] = False,
+    max_memory: MaxMemory = None,
     seed: Seed = 0,
 ) -> None:
     """Train a score network by denoising score matching: step by step, or random-features at once, in closed form."""
+    del max_memory  # it is in force already
     from mnemoscope.choose import choose
     from mnemoscope.data import load, source_paths
     from mnemoscope.networks import NetworkSpec
@@ -80,7 +97,7 @@ def train(
     for name in choose(network, others, "--network"):
         raise InputError(f"--{name.replace('_', '-')}: has no meaning for --network {network}")
     check_apart(run_paths(out), source_paths(data))
-    draws: dict[str, Any] = {} if noise_draws is None else {"noise_draws": noise_draws_of(noise_draws)}
+    draws: dict[str, Any] = {} if noise_draws is None else {"noise_draws": noise_draws_of(noise_draws, LARGEST_COUNT)}
     forward = make_process(process)
     if network == RANDOM_FEATURES:
         features = RandomFeatureSpec(**_given(n_features=width), **draws, **at_once, seed=seed)
@@ -116,9 +133,11 @@ def sample(
         str | None,
         typer.Option(help="tikhonov:C, empirical-bayes:TAU or tempered:T, for empirical:DATA scaled to [-1, 1]."),
     ] = None,
+    max_memory: MaxMemory = None,
     seed: Seed = 0,
 ) -> None:
     """Draw samples from a trained network, or from the exact or a regularised empirical score of a data set."""
+    del max_memory  # it is in force already
     import torch
 
     from mnemoscope.data import check_savable, from_model, save_array, source_paths

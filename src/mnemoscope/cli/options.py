@@ -1,11 +1,13 @@
 """What several commands share: options, how they are read, and results on stdout."""
 
 import math
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnemoscope.errors import InputError
+from mnemoscope.reading import memory_limit
 from mnemoscope.text import json_text, one_line, printable
 
 if TYPE_CHECKING:
@@ -25,16 +27,54 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 
 
-def noise_draws_of(text: str) -> float:
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def _limit_memory(context: Any, text: str | None) -> str | None:
+    """The limit holds for as long as the command runs."""
+    context.with_resource(memory_limit(None if text is None else bytes_of(text)))
+    return text
+
+
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        help="Memory that this may take in all, as 8GB or 500MiB (from 1 byte); what the machine and its limits leave "
+        "if left out. What cannot fit is refused before it starts.",
+        callback=_limit_memory,
+    ),
+]
+
+
+def bytes_of(text: str) -> int:
+    """A number of bytes: ``500MB``, ``8GiB``, ``1e9``.
+
+    Raises:
+        InputError: it is none, or less than one byte.
+    """
+    found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?) ?([kmgt]?i?)b?", text.strip().lower(), re.ASCII)
+    try:
+        size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+    except (ValueError, KeyError, OverflowError):
+        size = 0
+    if size < 1:
+        raise InputError(f"--max-memory must be a number of bytes from 1, as 8GB or 500MiB, got {text!r}")
+    return size
+
+
+def noise_draws_of(text: str, most: float) -> float:
     """The number of noise draws m, or inf.
 
     Raises:
-        InputError: neither a whole number nor ``inf``.
+        InputError: neither a whole number from 1 to ``most`` nor ``inf``.
     """
     try:
-        return math.inf if text == "inf" else int(text)
+        draws = math.inf if text == "inf" else int(text)
     except ValueError:
-        raise InputError(f"noise_draws must be a whole number or inf, got {text!r}") from None
+        draws = 0
+    if draws != math.inf and not 1 <= draws <= most:
+        raise InputError(f"--noise-draws must be a whole number from 1 to {most:g} or inf, got {text!r}")
+    return draws
 
 
 def print_json(value: Any) -> None:

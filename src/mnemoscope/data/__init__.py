@@ -6,11 +6,12 @@ It may lie on disk as a memory map; whoever reads it does so in chunks of rows.
 
 from mnemoscope.data.arrays import as_array, row_chunks
 from mnemoscope.data.dataset import Dataset, as_dataset, from_model
-from mnemoscope.data.files import check_savable, formats, load, load_sets, save_array, source_paths
+from mnemoscope.data.files import check_savable, load, save_array, source_paths
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
-from mnemoscope.data.sources import SOURCES, ArrayFile, Source, load_digits
+from mnemoscope.data.look import load_together, look
+from mnemoscope.data.sources import SOURCES, ArrayFile, Look, Source, formats, load_digits
 
 __all__ = [
     "SOURCES",
@@ -21,6 +22,7 @@ __all__ = [
     "ImageLayout",
     "Law",
     "LinearManifold",
+    "Look",
     "Source",
     "as_array",
     "as_dataset",
@@ -31,7 +33,8 @@ __all__ = [
     "load",
     "load_digits",
     "load_labels",
-    "load_sets",
+    "load_together",
+    "look",
     "row_chunks",
     "save_array",
     "source_paths",

@@ -1,6 +1,10 @@
-"""Arrays that may be larger than memory, read in chunks of rows."""
+"""Arrays that may be larger than memory: how they enter, and how they are read, in chunks of rows.
 
-import mmap
+``as_array`` and ``as_items`` are the one boundary for what a caller hands over as data: what NumPy, torch or a data
+frame may hold and the library cannot use (sparse, complex, masked, ragged, empty) is one line with the argument's name.
+"""
+
+import os
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -9,23 +13,110 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mnemoscope.data.stored import StoredArray, read_stored
 from mnemoscope.errors import InputError
+from mnemoscope.text import one_line
 
 Array: TypeAlias = NDArray[Any]
 ArrayLike: TypeAlias = Array | Tensor
-
-_OF_NUMPY = (torch.float16, torch.float32, torch.float64)
 
 CHUNK_BYTES = 64 * 2**20
 """Bytes that one chunk may take in double precision."""
 
 
-def as_array(values: ArrayLike) -> Array:
-    """A NumPy view of an array or tensor. What NumPy lacks, as bfloat16, becomes float32; all else is not copied."""
+def as_array(values: Any, name: str = "data") -> Array:
+    """What a caller hands over as an array of NumPy: a view, wherever there can be one.
+
+    Tensors come without their gradients, from whatever device; bfloat16 and the 8-bit floats, which NumPy lacks, become
+    float32. Memory maps are guarded, see ``StoredArray``.
+
+    Args:
+        values: an array, a tensor, or what NumPy makes an array of: a data frame, a list of rows.
+        name: of the argument, for errors.
+
+    Raises:
+        InputError: what has no such form: sparse, quantized, nested and meta tensors, masked values, ragged lists.
+    """
     if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        return (values.float() if values.dtype.is_floating_point and values.dtype not in _OF_NUMPY else values).numpy()
-    return np.asanyarray(values)
+        return _from_tensor(values, name)
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.getmaskarray(values).any():
+            raise InputError(f"{name}: has masked values: fill them, or leave their items out")
+        return np.asarray(values.data)
+    if isinstance(values, np.memmap):
+        return StoredArray.of(values)
+    if isinstance(values, str | bytes | os.PathLike):
+        raise InputError(f"{name}: is a text or path, not data: mnemoscope.load reads files")
+    try:
+        return np.asanyarray(values)
+    except Exception as error:  # whatever an object's own __array__ raises
+        raise InputError(f"{name}: cannot be made an array ({one_line(str(error) or type(error).__name__)})") from error
+
+
+def _from_tensor(values: Tensor, name: str) -> Array:
+    kind = "nested" if values.is_nested else "quantized" if values.is_quantized else None
+    if kind is None and values.layout is not torch.strided:
+        kind = "sparse"
+    if kind is not None:
+        raise InputError(f"{name}: is a {kind} tensor: pass a dense one")
+    if values.is_meta:
+        raise InputError(f"{name}: is a tensor without values, on the device 'meta'")
+    values = values.detach().cpu().resolve_conj().resolve_neg()
+    without = values.is_floating_point() and values.dtype not in (torch.float16, torch.float32, torch.float64)
+    return (values.float() if without else values).numpy()
+
+
+def as_items(values: Any, name: str) -> ArrayLike:
+    """Items of real numbers, shape ``(n, *event)``: a tensor as it is, on its own device; all else as ``as_array``.
+
+    Raises:
+        InputError: as ``as_array`` and ``check_items``.
+    """
+    items = values.detach() if isinstance(values, Tensor) and _is_plain(values) else as_array(values, name)
+    check_items(items, name)
+    return items
+
+
+def as_tensor(values: Any, name: str) -> Tensor:
+    """Real numbers as a tensor: a tensor as it is, on its own device and with its gradient; all else by ``as_array``.
+
+    Raises:
+        InputError: as ``as_array``, or numbers that are not real.
+    """
+    if isinstance(values, Tensor) and _is_plain(values):
+        tensor = values
+    else:
+        array = as_array(values, name)
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise InputError(f"{name}: needs real numbers of at most 64 bits, got dtype {array.dtype}")
+        tensor = torch.from_numpy(_readable(array))
+    if tensor.is_complex():
+        raise InputError(f"{name}: needs real numbers, got dtype {tensor.dtype}")
+    return tensor
+
+
+def _is_plain(values: Tensor) -> bool:
+    return values.layout is torch.strided and not (values.is_nested or values.is_quantized or values.is_meta)
+
+
+def check_items(items: ArrayLike, name: str) -> None:
+    """That an array holds items of real numbers, shape ``(n, *event)``; their values are not read.
+
+    Raises:
+        InputError: a dtype that is not real or of more than 64 bits, no axis of items, no items, items without values.
+    """
+    if isinstance(items, Tensor):
+        real = not items.is_complex()
+    else:
+        real = items.dtype.kind in "biuf" and items.dtype.itemsize <= 8
+    if not real:
+        what = f", an object of type {type(items.item()).__name__}" if items.dtype == object and not items.ndim else ""
+        raise InputError(f"{name}: needs real numbers of at most 64 bits, got dtype {items.dtype}{what}")
+    shape = tuple(items.shape)
+    if len(shape) < 2:
+        raise InputError(f"{name}: needs shape (n_samples, *event), got {shape}")
+    if 0 in shape:
+        raise InputError(f"{name}: is empty, shape {shape}")
 
 
 def row_chunks(
@@ -38,6 +129,8 @@ def row_chunks(
 
     Only one chunk of a memory-mapped array is in memory at a time.
     """
+    if isinstance(values, np.memmap):
+        values = StoredArray.of(values)
     n_samples = values.shape[0]
     dim = int(np.prod(values.shape[1:], dtype=np.int64))
     rows = rows or max(1, CHUNK_BYTES // (8 * max(1, dim)))
@@ -46,22 +139,14 @@ def row_chunks(
         # The device first: one without double precision cannot send it.
         chunk = values[where] if isinstance(values, Tensor) else torch.from_numpy(_readable(values[where]))
         yield where, chunk.reshape(chunk.shape[0], dim).to(device).to(dtype)
-        _release(values)
 
 
 def _readable(chunk: Array) -> Array:
     # torch reads neither big-endian nor read-only arrays, nor the wider unsigned types.
+    read = read_stored(chunk)
     if chunk.dtype.kind == "u" and chunk.dtype.itemsize > 1:
-        return chunk.astype(np.float64)
-    return np.array(chunk, dtype=chunk.dtype.newbyteorder("="))
-
-
-def _release(values: ArrayLike) -> None:
-    """Give the pages of a file that were read back to the system: they count as this process's memory."""
-    mapping = getattr(values, "_mmap", None)
-    # In a private (copy-on-write) map the pages may hold changes that are nowhere else.
-    if isinstance(mapping, mmap.mmap) and getattr(values, "mode", None) in ("r", "r+") and hasattr(mapping, "madvise"):
-        mapping.madvise(mmap.MADV_DONTNEED)
+        return read.astype(np.float64)
+    return np.array(read, dtype=chunk.dtype.newbyteorder("="), copy=None if read is not chunk else True)
 
 
 def check_finite(values: ArrayLike, name: str) -> tuple[float, float]:

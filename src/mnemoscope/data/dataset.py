@@ -1,6 +1,8 @@
 """One small data object: an array, its value range, its fingerprint."""
 
 import hashlib
+import math
+import reprlib
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
@@ -12,8 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite
+from mnemoscope.choose import check_whole
+from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite, check_items
+from mnemoscope.data.stored import read_stored
 from mnemoscope.errors import InputError
+from mnemoscope.reading import check_memory
 from mnemoscope.text import one_name
 
 _FROM_DATA = (-np.inf, np.inf)
@@ -48,18 +53,18 @@ class Dataset:
     source: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        array = self.array
-        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-            raise InputError(f"{self.name}: needs real numbers of at most 64 bits, got dtype {array.dtype}")
-        if array.ndim < 2:
-            raise InputError(f"{self.name}: needs shape (n_samples, *event), got {array.shape}")
-        if array.size == 0:
-            raise InputError(f"{self.name}: is empty, shape {array.shape}")
+        array = as_array(self.array, self.name)
+        check_items(array, self.name)
+        object.__setattr__(self, "array", array)
         # 8-bit data and booleans hold no NaN and tell their range: no pass over them is needed.
         known = _RANGES.get(array.dtype.str) or check_finite(array, self.name)
         if self.value_range is _FROM_DATA:
             object.__setattr__(self, "value_range", known)
-        low, high = self.value_range
+        try:
+            low, high = (float(end) for end in self.value_range)
+        except (TypeError, ValueError):
+            given = reprlib.repr(self.value_range)
+            raise InputError(f"{self.name}: value range must be two numbers, got {given}") from None
         if not low <= high:
             raise InputError(f"{self.name}: value range must go from low to high, got ({low}, {high})")
         if self.names is not None and len(self.names) != self.n_samples:
@@ -94,9 +99,9 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 of dtype, shape and content: the same data has the same fingerprint wherever it came from."""
         digest = hashlib.sha256(f"{self.array.dtype.str} {self.array.shape}".encode())
-        step = max(1, 2**24 // max(1, self.array[0].nbytes))
+        step = max(1, 2**24 // max(1, self.array[:1].nbytes))
         for start in range(0, self.n_samples, step):
-            digest.update(np.ascontiguousarray(self.array[start : start + step]).data)
+            digest.update(np.ascontiguousarray(read_stored(self.array[start : start + step])).data)
         return digest.hexdigest()
 
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
@@ -126,7 +131,9 @@ class Dataset:
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
         dtype = np.float64 if self.array.dtype.itemsize == 8 else np.float32
-        array: Array = np.subtract(self.array, low, dtype=dtype) * ((to_high - to_low) / (high - low)) + to_low
+        array: Array = (
+            np.subtract(read_stored(self.array), low, dtype=dtype) * ((to_high - to_low) / (high - low)) + to_low
+        )
         note = f"values were brought from [{low:.6g}, {high:.6g}] to [{to_low:.6g}, {to_high:.6g}]"
         return replace(self, array=array, value_range=value_range, notes=(*self.notes, note))
 
@@ -145,9 +152,9 @@ class Dataset:
         Raises:
             InputError: n_holdout leaves one of the two sides empty.
         """
-        if not 0 < n_holdout < self.n_samples:
+        if not 0 < check_whole(n_holdout, "n_holdout", -math.inf) < self.n_samples:
             raise InputError(f"{self.name}: cannot hold out {n_holdout} of {self.n_samples} items")
-        order = np.random.default_rng(seed).permutation(self.n_samples)
+        order = np.random.default_rng(check_whole(seed, "seed", 0)).permutation(self.n_samples)
         holdout, train = np.sort(order[:n_holdout]), np.sort(order[n_holdout:])
         return self.take(train, f"{self.name} (training split)"), self.take(holdout, f"{self.name} (held-out split)")
 
@@ -156,7 +163,14 @@ class Dataset:
         low, high = self.value_range
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
-        return torch.from_numpy(np.array(self.array, np.float64)).sub(low).mul(2 / (high - low)).sub(1).to(dtype)
+        check_memory(f"{self.name} as a tensor", self.array.size * (8 + dtype.itemsize))  # first in double precision
+        return (
+            torch.from_numpy(np.array(read_stored(self.array), np.float64))
+            .sub(low)
+            .mul(2 / (high - low))
+            .sub(1)
+            .to(dtype)
+        )
 
 
 def _is_absolute(name: str) -> bool:
@@ -183,4 +197,4 @@ def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:
 
 def as_dataset(values: "Dataset | ArrayLike", name: str) -> Dataset:
     """A Dataset from an array or tensor; a Dataset passes through."""
-    return values if isinstance(values, Dataset) else Dataset(as_array(values), name)
+    return values if isinstance(values, Dataset) else Dataset(as_array(values, name), name)

@@ -13,10 +13,10 @@ from mnemoscope.data.channels import Channels
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.first_bytes import told_apart
 from mnemoscope.data.options import Options
-from mnemoscope.data.sources import SOURCES
+from mnemoscope.data.sources import SOURCES, source_of
 from mnemoscope.errors import InputError
 from mnemoscope.output import atomic_file, check_output_file
-from mnemoscope.reading import reading
+from mnemoscope.reading import limits_memory, reading
 
 _WRITERS: dict[str, Callable[[BinaryIO, Array], object]] = {
     ".npy": lambda file, array: np.save(file, array, allow_pickle=False),
@@ -25,12 +25,14 @@ _WRITERS: dict[str, Callable[[BinaryIO, Array], object]] = {
 }
 
 
+@limits_memory
 def load(
     source: Any,
     *,
     resize: int | None = None,
     channels: Channels | None = None,
     value_range: tuple[float, float] | None = None,
+    max_memory: int | None = None,
     progress: bool = False,
 ) -> Dataset:
     """Load a data set.
@@ -48,21 +50,24 @@ def load(
         channels: the axis of channels is to be the ``first`` or the ``last`` of an item; or pictures are to be ``grey``
             (one of three equal channels) or in ``colour`` (three equal channels of a grey picture).
         value_range: what black and white (or the extremes) are, where the number format does not tell: floating point.
+        max_memory: bytes that this process may take in all; what does not fit is refused before it is decoded. Left
+            out, what the machine and the limits set on the process leave.
         progress: show a bar while items are read one by one.
 
     Raises:
         InputError: nothing there, an unknown format, a damaged or truncated file, a pickle, several arrays and
-            none named, pictures of several sizes without ``resize``, or what ``Dataset`` refuses. The message names the
-            file, and what it is by its first bytes where that is something else than its name says.
+            none named, pictures of several sizes without ``resize``, more than fits into memory, or what ``Dataset``
+            refuses. The message names the file, and what it is by its first bytes where its name says something else.
     """
+    del max_memory  # it is in force already
     options = Options(resize, channels, value_range, progress)
     if not isinstance(source, str | Path):
         name = type(source).__name__
         with reading(name):
-            return _recorded(options.apply(_found(source, name).read(source, None, options)), options)
+            return _recorded(options.apply(source_of(source, name).read(source, None, options)), options)
     with ExitStack() as stack:
         stack.enter_context(reading(source))
-        where, key = _split_key(str(source))
+        where, key = split_key(str(source))
         if isinstance(where, Path):
             if not where.exists():
                 raise InputError(f"{where}: no such file or folder, and not a bundled data set ('digits')")
@@ -71,38 +76,15 @@ def load(
             elif not where.is_dir():
                 raise InputError(f"{where}: is neither a file nor a folder")
         stack.enter_context(reading(where))
-        data = _found(where, str(where)).read(where, key, options).described(name=str(source))
+        data = source_of(where, str(where)).read(where, key, options).described(name=str(source))
         return _recorded(options.apply(data), options)
-
-
-def load_sets(generated: Any, train: Any, holdout: Any = None, **how: Any) -> tuple[Dataset, Dataset, Dataset | None]:
-    """Sets that are to be compared, each by ``load`` with the same options.
-
-    With ``value_range``, which sets of floating point have, all are brought to the value range of ``train``.
-
-    Raises:
-        InputError: as ``load``; a value range where no set is of floating point.
-    """
-    samples, training = load(generated, **how), load(train, **how)
-    held_out = None if holdout is None else load(holdout, **how)
-    if how.get("value_range") is None:
-        return samples, training, held_out
-    if not any(data is not None and data.array.dtype.kind == "f" for data in (samples, training, held_out)):
-        raise InputError("value_range: no set is of floating point, whose numbers do not tell their range")
-    target = training.value_range
-    return samples.rescaled(target), training, None if held_out is None else held_out.rescaled(target)
 
 
 def source_paths(*sources: Any) -> list[Path]:
     """The files and folders that ``load`` would read for these sources: no bundled data sets, no array's names."""
     with reading(str(sources[0]) if sources else ""):
-        places = [_split_key(str(source))[0] for source in sources if isinstance(source, str | Path)]
+        places = [split_key(str(source))[0] for source in sources if isinstance(source, str | Path)]
         return [place for place in places if isinstance(place, Path)]
-
-
-def formats() -> str:
-    """What ``load`` reads, in words."""
-    return ", ".join(source.reads for source in SOURCES)
 
 
 def check_savable(path: str | Path) -> None:
@@ -133,7 +115,7 @@ def save_array(path: str | Path, array: Array) -> None:
         _WRITERS[Path(path).suffix](file, array)
 
 
-def _split_key(source: str) -> tuple[Path | str, str | None]:
+def split_key(source: str) -> tuple[Path | str, str | None]:
     """The place or the name, and the array's name after a colon."""
     if not Path(source).exists():
         if any(each.recognises(source) for each in SOURCES):
@@ -146,13 +128,6 @@ def _split_key(source: str) -> tuple[Path | str, str | None]:
     elif source == "digits" or source.startswith("hf:"):
         return source, None
     return Path(source), None
-
-
-def _found(where: Any, name: str) -> Any:
-    for source in SOURCES:
-        if source.recognises(where):
-            return source
-    raise InputError(f"{name}: unknown format; mnemoscope reads {formats()}")
 
 
 def _recorded(data: Dataset, options: Options) -> Dataset:

@@ -6,6 +6,8 @@ Whatever was done to an image is a remark, which data sets count in their notes.
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, TypeAlias, cast
@@ -31,6 +33,7 @@ IMAGE_SUFFIXES = (
 """Names of images: a file with one of them is read or refused, never passed over."""
 
 _CHANNELS = (1, 3)
+_GREY = ("1", "L", "LA", "La")
 
 # What Pillow finds odd is read or refused here; without a handler Python would print it besides.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -86,6 +89,28 @@ def read_image(
         InputError: not an image, cut short, more pixels than Pillow's guard, transparency or colour of more than
             8 bits.
     """
+    with _opened(file, name) as image:
+        return as_picture(image, name, size, channels)
+
+
+def look_at_image(file: BufferedIOBase, name: str | Path) -> tuple[tuple[int, ...], int]:
+    """The shape that ``read_image`` would give, by the header, and the bytes of a value.
+
+    Raises:
+        InputError: as ``read_image``.
+    """
+    with _opened(file, name) as image:
+        high = image.mode.startswith(("I", "F"))
+        itemsize = (2 if image.mode.startswith("I;16") else 4) if high else 1
+        if image.getexif().get(_ORIENTATION, 1) in range(5, 9):  # Pillow gives one size or the other, by the format
+            return as_picture(image, name).pixels.shape, itemsize
+        width, height = image.size
+        return (height, width, *(() if high or image.mode in _GREY else (3,))), itemsize
+
+
+@contextmanager
+def _opened(file: BufferedIOBase, name: str | Path) -> Iterator[Image.Image]:
+    """An image whose header was read, and whose pixels were not."""
     first = file.read(_HEADERS)
     file.seek(0)
     with told_apart(name, first[:N_BYTES]), reading(name, "an image"):
@@ -102,7 +127,7 @@ def read_image(
                     f"{name}: holds more than 8 bits a channel in colour or with transparency, which would be cut to "
                     f"8: convert it to 8 bits, or save the values as .npy"
                 )
-            return as_picture(image, name, size, channels)
+            yield image
 
 
 def as_picture(
@@ -129,7 +154,7 @@ def _pixels(image: Image.Image) -> tuple[Array, list[str]]:
         if see_through:
             raise ValueError("transparency in an image of more than 8 bits")
         return np.asarray(image), []
-    grey = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+    grey = "L" if image.mode in _GREY else "RGB"
     if not see_through:
         return np.asarray(image.convert(grey)), [FROM_INK] if image.mode == "CMYK" else []
     layers = image.convert("RGBA")

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from mnemoscope.data.arrays import Array
+from mnemoscope.data.numpy_files import load_npy
+from mnemoscope.data.stored import read_stored
 from mnemoscope.errors import InputError
-from mnemoscope.reading import reading
+from mnemoscope.reading import check_memory, reading
 
 
 def load_labels(path: str | Path) -> Array:
@@ -17,8 +19,10 @@ def load_labels(path: str | Path) -> Array:
     """
     file = Path(path)
     with reading(file, "labels"):
+        # A line costs Python an object of some 60 bytes, and NumPy four bytes a character of the longest.
+        check_memory(file, file.stat().st_size * (1 if file.suffix == ".npy" else 64))
         if file.suffix == ".npy":
-            labels = np.load(file, allow_pickle=False)
+            labels = read_stored(load_npy(file))
         else:
             labels = np.array(file.read_text(encoding="utf-8").splitlines())
     if labels.ndim != 1:

@@ -5,11 +5,14 @@ family along every process. ``alpha`` and ``sigma`` default to the law itself, (
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import check_whole
+from mnemoscope.data.arrays import as_tensor
 from mnemoscope.errors import InputError
 from mnemoscope.processes.base import standard_normal
 
@@ -51,12 +54,14 @@ class GaussianMixture(Law):
     """
 
     def __init__(self, means: Tensor, covariances: Tensor, weights: Tensor | None = None) -> None:
+        means, covariances = _parameters(means, "means", 2), _parameters(covariances, "covariances", 3)
         components, self.dim = means.shape
         if covariances.shape != (components, self.dim, self.dim):
             expected = (components, self.dim, self.dim)
             raise InputError(f"covariances must have shape {expected}, got {tuple(covariances.shape)}")
         if weights is None:
             weights = means.new_full((components,), 1 / components)
+        weights = _parameters(weights, "weights", 1)
         if weights.shape != (components,) or bool((weights <= 0).any()) or abs(float(weights.sum()) - 1) > 1e-6:
             raise InputError(f"weights must be {components} positive numbers of sum 1, got {weights.tolist()}")
         if not torch.allclose(covariances, covariances.mT, atol=1e-6 * float(covariances.abs().max())):
@@ -71,6 +76,7 @@ class GaussianMixture(Law):
 
     def sample(self, n_samples: int, generator: torch.Generator) -> Float[Tensor, "n_samples dim"]:
         """Independent draws."""
+        check_whole(n_samples, "n_samples")
         which = torch.multinomial(self.weights, n_samples, replacement=True, generator=generator)
         noise = standard_normal((n_samples, self.dim), generator, like=self.means)
         scaled = noise * self._eigenvalues[which].sqrt()
@@ -106,13 +112,30 @@ class Gaussian(GaussianMixture):
     """N(μ, C) for a mean of shape ``(dim,)`` and any covariance of shape ``(dim, dim)``, singular ones included."""
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
-        super().__init__(mean[None], covariance[None])
+        super().__init__(_parameters(mean, "mean", 1)[None], _parameters(covariance, "covariance", 2)[None])
 
     @classmethod
     def fit(cls, data: Float[Tensor, "n_samples dim"]) -> "Gaussian":
         """The Gaussian with the data's mean and (maximum-likelihood) covariance."""
+        data = _parameters(data, "data", 2)
         centred = data - data.mean(dim=0)
         return cls(data.mean(dim=0), centred.mT @ centred / data.shape[0])
+
+
+def _parameters(values: Any, what: str, n_axes: int) -> Tensor:
+    """A law's parameters as a tensor of floating-point numbers, on its own device.
+
+    Raises:
+        InputError: no numbers, not finite, or another number of axes.
+    """
+    tensor = as_tensor(values, what)
+    if not tensor.is_floating_point() or tensor.itemsize < 4:  # what linear algebra knows
+        tensor = tensor.to(torch.float32)
+    if tensor.ndim != n_axes or 0 in tensor.shape:
+        raise InputError(f"{what} must have {n_axes} axes and values, got shape {tuple(tensor.shape)}")
+    if not bool(torch.isfinite(tensor).all()):
+        raise InputError(f"{what} must be finite")
+    return tensor
 
 
 class LinearManifold(Gaussian):
@@ -123,5 +146,6 @@ class LinearManifold(Gaussian):
     """
 
     def __init__(self, basis: Tensor) -> None:
+        basis = _parameters(basis, "basis", 2)
         super().__init__(basis.new_zeros(basis.shape[0]), basis @ basis.mT)
         self.intrinsic_dimension = int(torch.linalg.matrix_rank(basis))

@@ -5,15 +5,17 @@ damage. Nothing here ever loads a pickle.
 """
 
 import math
+import os
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from mnemoscope.data.arrays import Array
 from mnemoscope.data.first_bytes import PICKLED
+from mnemoscope.data.stored import StoredArray
 from mnemoscope.errors import InputError
 from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored
 
@@ -21,9 +23,28 @@ _READ_HEADER = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.rea
 _UNPACKED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
 
 
-class _Header(NamedTuple):
-    n_bytes: int
+class Header(NamedTuple):
+    """What a header says, and how many bytes it takes."""
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
     offset: int
+
+    @property
+    def n_bytes(self) -> int:
+        """Of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def look_at_npy(path: Path) -> Header:
+    """The header of an array file.
+
+    Raises:
+        InputError: pickled objects, or a file that is not as long as its header says.
+    """
+    with path.open("rb") as file:
+        return _checked_header(path, file)
 
 
 def load_npy(path: Path) -> Array:
@@ -33,16 +54,18 @@ def load_npy(path: Path) -> Array:
         InputError: pickled objects, or a file that is not as long as its header says.
     """
     with path.open("rb") as file:
-        header = _read_header(path, file)
-    _check_length(path, header, path.stat().st_size)
-    return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        header = _checked_header(path, file)
+        if not header.n_bytes:
+            return np.empty(header.shape, header.dtype)
+        order = header.fortran_order
+        return StoredArray.open(file, header.dtype, header.shape, header.offset, fortran_order=order)
 
 
-def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
-    """An array of an archive, in memory; ``path`` is what errors name.
+def read_member_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
+    """The header of an array in an archive; ``path`` is what errors name.
 
     Raises:
-        InputError: pickled objects, a member whose length is not what its headers say, or more than fits into memory.
+        InputError: pickled objects, or a member whose length is not what its headers say.
     """
     ratio = _UNPACKED.get(info.compress_type)
     if ratio is not None:
@@ -50,6 +73,16 @@ def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
     with archive.open(info) as member:
         header = _read_header(path, member)
     _check_length(path, header, info.file_size)
+    return header
+
+
+def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    """An array of an archive, in memory; ``path`` is what errors name.
+
+    Raises:
+        InputError: as ``read_member_header``, or more than fits into memory.
+    """
+    header = read_member_header(path, archive, info)
     check_memory(path, header.n_bytes)
     with archive.open(info) as member:
         values: Array = npy_format.read_array(member, allow_pickle=False)
@@ -57,7 +90,13 @@ def read_npy_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
         return values
 
 
-def _read_header(path: Path, file: Any) -> _Header:
+def _checked_header(path: Path, file: BinaryIO) -> Header:
+    header = _read_header(path, file)
+    _check_length(path, header, os.fstat(file.fileno()).st_size)
+    return header
+
+
+def _read_header(path: Path, file: Any) -> Header:
     start = file.read(len(npy_format.MAGIC_PREFIX) + 2)
     prefix, version = start[:-2], tuple(start[-2:])
     if prefix != npy_format.MAGIC_PREFIX:
@@ -66,12 +105,12 @@ def _read_header(path: Path, file: Any) -> _Header:
     if version not in _READ_HEADER:
         raise InputError(f"{path}: has version {version[0]}.{version[1]} of NumPy's format, which holds no plain array")
     counted = _Counted(file)
-    shape, _, dtype = _READ_HEADER[version](counted)
+    shape, fortran_order, dtype = _READ_HEADER[version](counted)
     if dtype.hasobject:
         raise InputError(f"{path}: {PICKLED}")
     if any(size < 0 for size in shape):
         raise InputError(f"{path}: is damaged: its header claims the shape {shape}")
-    return _Header(math.prod(shape) * dtype.itemsize, len(start) + counted.n_read)
+    return Header(shape, fortran_order, dtype, len(start) + counted.n_read)
 
 
 class _Counted:
@@ -86,7 +125,7 @@ class _Counted:
         return content
 
 
-def _check_length(path: Path, header: _Header, size: int) -> None:
+def _check_length(path: Path, header: Header, size: int) -> None:
     check_stored(path, header.n_bytes, size - header.offset)
     if size - header.offset > header.n_bytes:
         more = size - header.offset - header.n_bytes

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from mnemoscope.choose import check_name
+from mnemoscope.choose import check_name, check_whole
 from mnemoscope.data.channels import Channels, recolour
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.images import ImageLayout, image_layout
@@ -34,8 +34,8 @@ class Options:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        if self.resize is not None and not 1 <= self.resize <= 2**14:
-            raise InputError(f"resize must lie in 1 … {2**14}, got {self.resize}")
+        if self.resize is not None and check_whole(self.resize, "resize") > 2**14:
+            raise InputError(f"resize must be at most {2**14}, got {self.resize}")
         if self.channels is not None:
             check_name(self.channels, get_args(Channels), "channels")
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
@@ -102,3 +102,23 @@ class Options:
 
 DEFAULT = Options()
 """Pictures as they are."""
+
+
+def shape_remedy(one: tuple[int, ...], other: tuple[int, ...]) -> str:
+    """What brings pictures of two shapes to one; nothing for items that are no pictures."""
+    layouts = image_layout(one), image_layout(other)
+    if None in layouts:
+        return ""
+    sizes = [shape[1:] if layout == "CHW" else shape[:2] for shape, layout in zip((one, other), layouts, strict=True)]
+    depths = [
+        1 if layout == "HW" else shape[0 if layout == "CHW" else 2]
+        for shape, layout in zip((one, other), layouts, strict=True)
+    ]
+    remedies = []
+    if depths[0] != depths[1]:
+        remedies.append("--channels grey (where grey is stored as three equal channels) or --channels colour")
+    elif "HW" not in layouts and layouts[0] != layouts[1]:
+        remedies.append(f"one is N{layouts[0]}, the other N{layouts[1]}: --channels last")
+    if sizes[0] != sizes[1]:
+        remedies.append("--resize SIZE")
+    return f"; {' and '.join(remedies)}, or the same options of load, bring them to one form" if remedies else ""

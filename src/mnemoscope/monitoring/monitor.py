@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mnemoscope.auditing import MeasureResult, audit
+from mnemoscope.choose import check_kind, check_whole
 from mnemoscope.data import Dataset, as_array, as_dataset
 from mnemoscope.processes import Process
 from mnemoscope.sampling import sample
@@ -45,7 +46,9 @@ class MemorizationMonitor:
         seed: int = 0,
     ) -> None:
         self.train, self.holdout, self.process = as_dataset(train, "train"), as_dataset(holdout, "holdout"), process
-        self.n_samples, self.n_steps, self.seed = n_samples, n_steps, seed
+        check_kind(process, Process, "process")
+        self.n_samples, self.n_steps = check_whole(n_samples, "n_samples"), check_whole(n_steps, "n_steps")
+        self.seed = check_whole(seed, "seed", 0, 2**63 - 1)
         self.records: list[MonitorRecord] = []
 
     def update(self, score: ScoreFunction, step: int) -> MonitorRecord:

@@ -12,7 +12,9 @@ amid many duplicates, are computed once more in double precision throughout.
 In few dimensions the candidates come from a k-d tree (``tree``) in place of the fast pass; all else is the same.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, row_chunks
+from mnemoscope.choose import check_whole
+from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, as_array, as_items, check_finite, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours.rounding import UNIT, gamma
 from mnemoscope.neighbours.tree import KDTree
@@ -67,15 +70,20 @@ def nearest_neighbours(
         progress: show a bar over blocks of queries.
 
     Raises:
-        InputError: empty queries, different event shapes, or fewer than k eligible rows.
+        InputError: no items of real numbers, NaN or Inf, different event shapes, or fewer than k eligible rows.
     """
+    queries, data = as_items(queries, "queries"), as_items(data, "data")
     if queries.shape[1:] != data.shape[1:]:
         raise InputError(
             f"queries and data differ in event shape: {tuple(queries.shape[1:])} and {tuple(data.shape[1:])}"
         )
-    if queries.shape[0] == 0:
-        raise InputError("there are no queries")
+    n_samples = data.shape[0]
+    ignore = None if ignore is None else _one_for_each(ignore, n_samples, "ignore", "b")
+    exclude = None if exclude is None else _one_for_each(exclude, queries.shape[0], "exclude", "iu")
+    if exclude is not None and not bool(((exclude >= -1) & (exclude < n_samples)).all()):
+        raise InputError(f"exclude: rows of the data are from 0 to {n_samples - 1}, and -1 for none")
     n_eligible = data.shape[0] - (0 if ignore is None else int(ignore.sum())) - (exclude is not None)
+    k = check_whole(k, "k", -math.inf)
     if not 1 <= k <= n_eligible:
         raise InputError(f"k must lie between 1 and the number of eligible data points, {n_eligible}; got k={k}")
 
@@ -85,10 +93,20 @@ def nearest_neighbours(
     for start in track(blocks, "nearest neighbours", enabled=progress):
         stop = start + _QUERY_BLOCK
         (_, block) = next(row_chunks(queries[start:stop], rows=_QUERY_BLOCK))
+        if not bool(torch.isfinite(block).all()):
+            check_finite(queries, "queries")
         skipped = None if exclude is None else torch.from_numpy(exclude[start:stop])
         found.append(search.run(block, skipped))
     distances, indices = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     return Neighbours(distances, indices)
+
+
+def _one_for_each(values: NDArray[Any], n: int, name: str, kinds: str) -> NDArray[Any]:
+    array = as_array(values, name)
+    if array.shape != (n,) or array.dtype.kind not in kinds:
+        what = "booleans" if kinds == "b" else "whole numbers"
+        raise InputError(f"{name}: needs {what} of shape ({n},), got {array.dtype} of shape {array.shape}")
+    return array if kinds == "b" else array.astype(np.int64)
 
 
 class _Search:
@@ -97,8 +115,10 @@ class _Search:
     def __init__(self, data: ArrayLike, k: int, ignore: NDArray[np.bool_] | None, device: torch.device) -> None:
         self.data, self.k, self.device = data, k, device
         self.ignore = None if ignore is None else torch.from_numpy(ignore)
-        self.tree = KDTree(data, ignore) if self.device.type == "cpu" and KDTree.suits(data) else None
-        if self.tree is not None:
+        self.tree = None
+        if self.device.type == "cpu" and KDTree.suits(data):
+            check_finite(data, "data")
+            self.tree = KDTree(data, ignore)
             return
         # Centring keeps the norms, and so the rounding error, small; scaling keeps them away from overflow.
         total = torch.zeros(int(np.prod(data.shape[1:])), dtype=torch.float64, device="cpu")
@@ -106,6 +126,8 @@ class _Search:
         for _, rows in row_chunks(data):
             total += rows.sum(dim=0)
             self.scale = max(self.scale, float(rows.abs().max()))
+        if not bool(torch.isfinite(total).all()):
+            check_finite(data, "data")
         self.centre = total / data.shape[0]
         self.scale = 2.0 ** np.ceil(np.log2(self.scale)) if self.scale > 0 else 1.0
 

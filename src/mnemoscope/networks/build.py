@@ -1,6 +1,7 @@
 """Networks by name, so that a run can be described in a file and built again."""
 
 import inspect
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mnemoscope.choose import choose
+from mnemoscope.choose import LARGEST_WHOLE, check_event_shape, check_kind, check_whole, choose
 from mnemoscope.errors import InputError
 from mnemoscope.networks.mlp import MLP
 from mnemoscope.networks.residual import ResidualNetwork
@@ -44,12 +45,14 @@ class NetworkSpec:
 
     def __post_init__(self) -> None:
         network = choose(self.name, _NETWORKS, "network")
+        object.__setattr__(self, "event_shape", check_event_shape(self.event_shape))
+        check_kind(self.options, Mapping, "options")
         known = [name for name in inspect.signature(network).parameters if name != "event_shape"]
         for option, value in self.options.items():
             if option not in known:
                 raise InputError(f"network {self.name!r} has no option {option!r}: it has {', '.join(known)}")
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f"network option {option} must be a positive integer, got {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_WHOLE:
+                raise InputError(f"network option {option} must be a positive integer, got {reprlib.repr(value)}")
 
 
 def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
@@ -60,6 +63,8 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
     Raises:
         InputError: its weights do not fit into the memory that is free.
     """
+    check_kind(spec, NetworkSpec, "spec")
+    seed = check_whole(seed, "seed", 0, 2**63 - 1)
     with torch.random.fork_rng(devices=[]), usual_defaults():
         _check_size(spec)
         # Layers draw their initial weights from torch's global generator: there is no other way to seed them.

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mnemoscope.choose import check_event_shape, check_whole
 from mnemoscope.networks.embedding import NoiseLevelEmbedding
 
 
@@ -22,6 +23,9 @@ class MLP(nn.Module):
 
     def __init__(self, event_shape: tuple[int, ...], width: int = 256, depth: int = 3, embedding: int = 32) -> None:
         super().__init__()
+        event_shape = check_event_shape(event_shape)
+        for what, size in (("width", width), ("depth", depth), ("embedding", embedding)):
+            check_whole(size, what)
         dim = math.prod(event_shape)
         self.embedding = NoiseLevelEmbedding(embedding)
         sizes = [dim + embedding] + [width] * depth

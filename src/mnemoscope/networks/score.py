@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mnemoscope.choose import check_event_shape, check_kind
 from mnemoscope.processes import Process, Time
-from mnemoscope.scores.base import Score
+from mnemoscope.scores.base import Score, check_floating, returned
 from mnemoscope.torch_state import device_of, evaluation_mode
 
 
@@ -26,7 +27,8 @@ def predict_noise(
     scale = torch.sqrt(alpha**2 + sigma**2)
     noise_level = torch.log(sigma / alpha).reshape(-1).expand(len(x))
     unit = x / scale
-    noise: Tensor = (sigma * unit + alpha * network(unit, noise_level)) / scale
+    velocity = returned(network(unit, noise_level), unit, "network")
+    noise: Tensor = (sigma * unit + alpha * velocity) / scale
     return noise
 
 
@@ -41,7 +43,9 @@ class NetworkScore(Score):
     """
 
     def __init__(self, network: nn.Module, process: Process, event_shape: tuple[int, ...]) -> None:
-        self.network, self.process, self.event_shape = network, process, tuple(event_shape)
+        check_kind(network, nn.Module, "network")
+        check_kind(process, Process, "process")
+        self.network, self.process, self.event_shape = network, process, check_event_shape(event_shape)
         self.device = device_of(network)
 
     def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
@@ -50,5 +54,7 @@ class NetworkScore(Score):
 
     def noise(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The network's noise prediction at x."""
+        check_floating(x, "x", self.event_shape)
+        precision = next((each.dtype for each in self.network.parameters()), x.dtype)
         with evaluation_mode(self.network):
-            return predict_noise(self.network, self.process, x, t)
+            return predict_noise(self.network, self.process, x.to(precision), t).to(x.dtype)

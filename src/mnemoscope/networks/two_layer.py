@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mnemoscope.choose import check_event_shape, check_whole
+
 
 class TwoLayer(nn.Module):
     """The velocity by one hidden layer in the mean-field scaling, the noise level appended to the input.
@@ -21,6 +23,8 @@ class TwoLayer(nn.Module):
 
     def __init__(self, event_shape: tuple[int, ...], width: int = 1000) -> None:
         super().__init__()
+        event_shape = check_event_shape(event_shape)
+        check_whole(width, "width")
         dim = math.prod(event_shape)
         self.inner = nn.Parameter(torch.randn(width, dim + 1) / math.sqrt(dim + 1))
         self.bias = nn.Parameter(torch.zeros(width))

@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mnemoscope.choose import check_event_shape, check_whole
 from mnemoscope.data.images import image_layout
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
@@ -26,6 +27,8 @@ class UNet(nn.Module):
 
     def __init__(self, event_shape: tuple[int, ...], width: int = 32, scales: int = 2, blocks: int = 1) -> None:
         super().__init__()
+        event_shape = check_event_shape(event_shape)
+        check_whole(width, "width")
         layout = image_layout(event_shape)
         if layout is None:
             raise InputError(f"the U-Net needs images, got event shape {event_shape}: use the network 'mlp'")

@@ -33,7 +33,7 @@ def held(path: Path) -> Iterator[None]:
         OutputError: the lock cannot be had; the message names the file.
     """
     is_folder = path.is_dir()
-    place = path if is_folder else path.with_name(f".mnemoscope-{sha256(path.name.encode()).hexdigest()[:16]}.lock")
+    place = path if is_folder else path.with_name(f".mnemoscope-{sha256(os.fsencode(path.name)).hexdigest()[:16]}.lock")
     descriptor = -1
     try:
         with uninterrupted():

@@ -1,13 +1,15 @@
 """What every forward process shares: the kernel and the conversions. The convention is in the package docstring."""
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import check_number
 from mnemoscope.errors import InputError
 
 Time: TypeAlias = float | int | Tensor
@@ -30,6 +32,9 @@ class Process(ABC):
 
     def __post_init__(self) -> None:
         """Validate; subclasses check their own fields too."""
+        for parameter in fields(self):
+            wanted = f"a finite number ({self.name})"
+            check_number(getattr(self, parameter.name), parameter.name, wanted, -math.inf)
         if not 0 < self.t_min < self.t_max:
             raise InputError(f"{self.name}: needs 0 < t_min < t_max, got t_min={self.t_min}, t_max={self.t_max}")
 

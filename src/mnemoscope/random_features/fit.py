@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mnemoscope.choose import check_name
+from mnemoscope.choose import check_name, check_number, check_whole
 from mnemoscope.errors import InputError
 from mnemoscope.processes import OrnsteinUhlenbeck, Process
 from mnemoscope.progress import track
@@ -53,17 +53,15 @@ class RandomFeatureSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.n_features < 1:
-            raise InputError(f"n_features: must be at least 1, got {self.n_features}")
-        if not 0 < self.ridge < math.inf:
-            raise InputError(f"ridge: must be positive, got {self.ridge}")
+        check_whole(self.n_features, "n_features:")
+        check_number(self.ridge, "ridge:", "positive")
         check_name(self.activation, ACTIVATIONS, "activation")
+        if self.noise_draws is not None and not isinstance(self.noise_draws, int | float):
+            raise InputError(f"noise_draws: must be a number, got {self.noise_draws!r}")
         if self.noise_draws is not None and not is_count(self.noise_draws):
             raise InputError(f"noise_draws: a finite model needs a whole number >= 1, got {self.noise_draws}")
-        if self.n_times < 2:
-            raise InputError(f"n_times: must be at least 2, got {self.n_times}")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed: must be from 0 to 2**63 - 1, got {self.seed}")
+        check_whole(self.n_times, "n_times:", 2)
+        check_whole(self.seed, "seed:", 0, 2**63 - 1)
 
     def noise_draws_for(self, n_samples: int) -> int:
         """m: what was asked for, or what is chosen for that many samples."""
@@ -78,9 +76,13 @@ def standardization(data: Float[Tensor, "n_samples *event"]) -> tuple[Float[Tens
     Raises:
         InputError: no items, or all of them the same.
     """
-    if data.ndim < 2 or len(data) == 0:
-        raise InputError(f"data must have shape (n_samples, *event) with n_samples >= 1, got {tuple(data.shape)}")
+    if data.ndim < 2 or 0 in data.shape:
+        raise InputError(
+            f"data must have shape (n_samples, *event) with n_samples >= 1 and values, got {tuple(data.shape)}"
+        )
     items = data.double()
+    if not bool(torch.isfinite(items).all()):
+        raise InputError("data: holds NaN or Inf")
     mean = items.mean(dim=0)
     scale = float((items - mean).square().mean().sqrt())
     if not scale > 0:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mnemoscope.errors import InputError
+from mnemoscope.choose import check_number, check_whole
 from mnemoscope.processes import Process
 
 
@@ -16,9 +16,7 @@ def ratio_grid(process: Process, n_steps: int, rho: float = 7.0) -> Float[Tensor
     Raises:
         InputError: n_steps < 1 or rho <= 0.
     """
-    if n_steps < 1:
-        raise InputError(f"n_steps must be at least 1, got {n_steps}")
-    if rho <= 0:
-        raise InputError(f"rho must be positive, got {rho}")
+    check_whole(n_steps, "n_steps")
+    check_number(rho, "rho", "positive")
     ends = process.ratio(torch.tensor([process.t_max, process.t_min], dtype=torch.float64, device="cpu")) ** (1 / rho)
     return torch.lerp(ends[0], ends[1], torch.linspace(0, 1, n_steps + 1, dtype=torch.float64, device="cpu")) ** rho

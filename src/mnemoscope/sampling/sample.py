@@ -1,19 +1,21 @@
 """One loop for any score, any process and every solver."""
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from mnemoscope.choose import check_name
+from mnemoscope.choose import check_event_shape, check_kind, check_name, check_number, check_whole
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process
 from mnemoscope.processes.base import standard_normal
 from mnemoscope.progress import progress_bar
+from mnemoscope.reading import check_memory
 from mnemoscope.sampling.grids import ratio_grid
 from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
-from mnemoscope.scores.base import Score, ScoreFunction, as_score_function, score_device
+from mnemoscope.scores.base import Score, ScoreFunction, as_score_function, check_floating, score_device
 from mnemoscope.torch_state import has_double, ode_solver
 
 SOLVERS = ("ode", "adaptive", "sde")
@@ -60,22 +62,30 @@ def sample(
         Shape ``(n, *event)``, on that device; in single precision unless ``initial`` says otherwise.
 
     Raises:
-        InputError: n < 1, an unknown solver, no way to tell the event shape, or samples that are not finite.
+        InputError: an argument out of range, an unknown solver, no way to tell the event shape, more samples than fit
+            into memory, a score that returns no tensor like x, or samples that are not finite.
         MissingExtraError: the adaptive solver's torchdiffeq is not installed.
     """
-    if n < 1 or batch_size < 1:
-        raise InputError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
+    n, batch_size, n_steps = check_whole(n, "n"), check_whole(batch_size, "batch_size"), check_whole(n_steps, "n_steps")
+    tolerance = check_number(tolerance, "tolerance", "positive")
     check_name(solver, SOLVERS, "solver")
+    check_kind(process, Process, "process")
+    check_kind(generator, torch.Generator, "generator")
+    called = as_score_function(score)
     if solver == "adaptive":
         ode_solver()  # refused before any work where it is not installed
     if initial is None:
-        initial = _draw_initial(score, process, n, event_shape, generator)
-    elif initial.shape[0] != n:
-        raise InputError(f"initial holds {initial.shape[0]} items, n is {n}")
+        initial = _draw_initial(process, _shape_of(score, event_shape, n), generator)
+    else:
+        check_floating(initial, "initial", score.event_shape if isinstance(score, Score) else None)
+        if initial.shape[0] != n:
+            raise InputError(f"initial holds {initial.shape[0]} items, n is {n}")
+        if not bool(torch.isfinite(initial).all()):
+            raise InputError("initial holds NaN or Inf")
     initial = initial.to(device if device is not None else score_device(score) or initial.device)
 
     grid = ratio_grid(process, n_steps)
-    noise = _noise_in_ratio(as_score_function(score), process)
+    noise = _noise_in_ratio(called, process)
     first, last = process.alpha(process.time_of(grid[0])), process.alpha(process.time_of(grid[-1]))
     batches = torch.split(initial, batch_size)
     samples = []
@@ -91,18 +101,20 @@ def sample(
     return _check_finite(torch.cat(samples))
 
 
-def _draw_initial(
-    score: ScoreFunction,
-    process: Process,
-    n: int,
-    event_shape: tuple[int, ...] | None,
-    generator: torch.Generator,
-) -> Tensor:
+def _shape_of(score: ScoreFunction, event_shape: tuple[int, ...] | None, n: int) -> tuple[int, ...]:
+    """The shape of all samples; refused before anything is drawn where they do not fit into memory."""
     if event_shape is None:
         if not isinstance(score, Score):
             raise InputError("event_shape is needed where the score is a plain function")
         event_shape = score.event_shape
-    unit = standard_normal((n, *event_shape), generator)
+    shape = (n, *check_event_shape(event_shape))
+    # The noise at the start, the samples, and once more all of them in one piece; in single precision.
+    check_memory(f"{n} samples of shape {shape[1:]}", 3 * 4 * math.prod(shape))
+    return shape
+
+
+def _draw_initial(process: Process, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    unit = standard_normal(shape, generator)
     return process.sigma(process.t_max).to(unit) * unit
 
 

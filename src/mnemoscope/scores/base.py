@@ -7,6 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import as_time
 from mnemoscope.torch_state import device_of, evaluation_mode
@@ -46,20 +47,50 @@ def as_score_function(score: ScoreFunction) -> ScoreFunction:
 
     A ``Score`` gets the time as it is, in double precision. Any other function gets t of shape ``(batch,)`` in the
     dtype and on the device of x, as networks take it. A network (a ``torch.nn.Module``, or a method of one) is
-    evaluated in evaluation mode and left in the mode in which it came.
+    evaluated in evaluation mode and left in the mode in which it came. What it returns is ``returned``.
+
+    Raises:
+        InputError: it cannot be called; on calling, what it returns is not a tensor like x.
     """
+    if not callable(score):
+        raise InputError(f"score must be a function score(x, t), got {type(score).__name__}")
     network = _network(score)
-    if isinstance(score, Score) and network is None:
-        return score
 
     def called(x: Tensor, t: Time) -> Tensor:
         time = t if isinstance(score, Score) else as_time(t).to(x).expand(len(x)).clone()
-        if network is None:
-            return score(x, time)
-        with evaluation_mode(network):
-            return score(x, time)
+        with evaluation_mode(*([] if network is None else [network])):
+            return returned(score(x, time), x, "score")
 
     return called
+
+
+def returned(value: object, x: Tensor, what: str) -> Tensor:
+    """What a user's model returned for x: a tensor of floating-point numbers of the shape of x, brought to its device.
+
+    Raises:
+        InputError: anything else; ``what`` is what was called.
+    """
+    if isinstance(value, Tensor) and value.shape == x.shape and value.is_floating_point() and not value.is_sparse:
+        return value if value.device == x.device else value.to(x.device)
+    got = type(value).__name__
+    if isinstance(value, Tensor):
+        got = f"a {'sparse ' if value.is_sparse else ''}tensor of {value.dtype} and shape {tuple(value.shape)}"
+    raise InputError(f"{what}: must return floating-point numbers of the shape {tuple(x.shape)} of x, returned {got}")
+
+
+def check_floating(x: object, what: str, event_shape: tuple[int, ...] | None = None) -> None:
+    """That x, which a model is to be evaluated at, is a dense tensor of floating-point numbers and has a batch axis.
+
+    Raises:
+        InputError: it is not, or its items are not of ``event_shape``.
+    """
+    if not isinstance(x, Tensor):
+        raise InputError(f"{what} must be a tensor, got {type(x).__name__}")
+    usable = x.is_floating_point() and x.itemsize > 1 and x.layout is torch.strided and not x.is_meta
+    if not usable or not x.ndim:
+        raise InputError(f"{what} must be a batch of floating-point numbers, got {x.dtype} of shape {tuple(x.shape)}")
+    if event_shape is not None and x.shape[1:] != event_shape:
+        raise InputError(f"{what} must have event shape {event_shape}, got {tuple(x.shape[1:])}")
 
 
 def score_device(score: ScoreFunction) -> torch.device | None:

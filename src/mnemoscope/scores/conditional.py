@@ -8,13 +8,12 @@ For joint data (x_i, y_i) and a condition y, every score of this room becomes co
 and stays exact: ∇ log p_t(x | y) = (α Σ_i w_i x_i − x)/σ² with w_i ∝ π_i exp(−‖x − α x_i‖²/2σ²).
 """
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mnemoscope.data.arrays import ArrayLike, row_chunks
+from mnemoscope.choose import check_number
+from mnemoscope.data.arrays import ArrayLike, as_array, as_tensor, row_chunks
 from mnemoscope.errors import InputError
 
 
@@ -34,13 +33,16 @@ def condition_weights(
     Raises:
         InputError: y of another shape, σ_y < 0, or σ_y = 0 and no training point with this condition.
     """
-    y = torch.as_tensor(condition, dtype=torch.float64, device="cpu")
+    conditions = as_array(conditions, "conditions")
+    if conditions.dtype.kind not in "biuf" or conditions.dtype.itemsize > 8 or not conditions.ndim:
+        got = f"{conditions.dtype} of shape {conditions.shape}"
+        raise InputError(f"conditions: needs real numbers, one or more for each item, got {got}")
+    y = as_tensor(condition, "condition").to("cpu").double()
     if tuple(conditions.shape[1:]) != tuple(y.shape):
         raise InputError(f"condition has shape {tuple(y.shape)}, those of the data {tuple(conditions.shape[1:])}")
     if conditions.shape[0] == 0:
         raise InputError("conditions is empty")
-    if not 0 <= sigma < math.inf:
-        raise InputError(f"the noise of the condition must be a finite number >= 0, got {sigma}")
+    sigma = check_number(sigma, "the noise of the condition", "a finite number >= 0", closed="[")
     flat = y.reshape(-1)
     squared = torch.cat([((rows - flat.to(rows)) ** 2).sum(dim=1) for _, rows in row_chunks(conditions)])
     nearest = squared.min()

@@ -15,10 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import check_kind
 from mnemoscope.data.arrays import ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
-from mnemoscope.scores.base import Score
+from mnemoscope.scores.base import Score, check_floating
 from mnemoscope.scores.posterior import Posterior, logits, posterior
 from mnemoscope.scores.single_precision import FEW, single_precision_posterior
 from mnemoscope.scores.training_points import WeightedPoints
@@ -46,6 +47,7 @@ class EmpiricalScore(Score):
     """
 
     def __init__(self, train: ArrayLike, process: Process, weights: Float[Tensor, " n_samples"] | None = None) -> None:
+        check_kind(process, Process, "process")
         self.points, self.process = WeightedPoints(train, weights), process
         self.event_shape, self.n_samples = self.points.event_shape, self.points.n_samples
         self.device = train.device if isinstance(train, Tensor) else torch.device("cpu")
@@ -96,6 +98,7 @@ class EmpiricalScore(Score):
 
     def _queries(self, x: Tensor, t: Time) -> tuple[Tensor, Tensor, Tensor]:
         """Flat x (batch, dim), α and σ (batch, 1), in double precision, where the points are."""
+        check_floating(x, "x")
         if x.shape[1:] != self.event_shape:
             raise InputError(f"x has event shape {tuple(x.shape[1:])}, the training set {self.event_shape}")
         flat = x.reshape(len(x), -1).to(self.points.device).double()

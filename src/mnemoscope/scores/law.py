@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mnemoscope.choose import check_kind
 from mnemoscope.data.laws import Law
 from mnemoscope.processes import Process, Time
-from mnemoscope.scores.base import Score
+from mnemoscope.scores.base import Score, check_floating
 
 
 class LawScore(Score):
@@ -18,11 +19,14 @@ class LawScore(Score):
     """
 
     def __init__(self, law: Law, process: Process) -> None:
+        check_kind(law, Law, "law")
+        check_kind(process, Process, "process")
         self.law, self.process = law, process
         self.event_shape = (law.dim,)
 
     def __call__(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
         """The score at x."""
+        check_floating(x, "x", self.event_shape)
         # A law computes in the precision of its parameters.
         return self.law.score(x, *self.process.coefficients(x, t)).to(x.dtype)
 

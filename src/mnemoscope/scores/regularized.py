@@ -22,12 +22,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mnemoscope.choose import check_name, choose
+from mnemoscope.choose import check_name, check_number, check_whole, choose
 from mnemoscope.data.arrays import ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import standard_normal
-from mnemoscope.scores.base import Score
+from mnemoscope.scores.base import Score, check_floating
 from mnemoscope.scores.empirical import EmpiricalScore
 
 METRICS = ("identity", "covariance")
@@ -51,6 +51,7 @@ class RegularizedScore(Score):
 
     def __call__(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The regularised score at x."""
+        check_floating(x, "x")
         flat = x.reshape(len(x), -1).to(self.empirical.points.device).double()
         _, sigma = self.process.coefficients(flat, t)
         return self._flat_score(x, t, sigma**2).reshape(x.shape).to(x)
@@ -82,8 +83,7 @@ class TikhonovScore(RegularizedScore):
     def __init__(
         self, train: ArrayLike, process: Process, c: float, metric: str = "identity", weights: Tensor | None = None
     ) -> None:
-        if not 0 <= c < math.inf:
-            raise InputError(f"tikhonov: c must be a finite number >= 0, got {c}")
+        c = check_number(c, "tikhonov: c", "a finite number >= 0", closed="[")
         check_name(metric, METRICS, "metric")
         super().__init__(train, process, weights)
         self.c = c
@@ -118,8 +118,7 @@ class EmpiricalBayesScore(RegularizedScore):
     """
 
     def __init__(self, train: ArrayLike, process: Process, tau: float, weights: Tensor | None = None) -> None:
-        if not 0 < tau < math.inf:
-            raise InputError(f"empirical-bayes: tau must be a finite number > 0, got {tau}")
+        tau = check_number(tau, "empirical-bayes: tau", "a finite number > 0")
         super().__init__(train, process, weights)
         self.tau = tau
 
@@ -143,8 +142,7 @@ class TemperedScore(RegularizedScore):
     """
 
     def __init__(self, train: ArrayLike, process: Process, temperature: float, weights: Tensor | None = None) -> None:
-        if not 0 < temperature < math.inf:
-            raise InputError(f"tempered: temperature must be a finite number > 0, got {temperature}")
+        temperature = check_number(temperature, "tempered: temperature", "a finite number > 0")
         super().__init__(train, process, weights)
         self.temperature = temperature
 
@@ -180,10 +178,8 @@ class KernelSmoothedScore(RegularizedScore):
         n_draws: int = 16,
         weights: Tensor | None = None,
     ) -> None:
-        if not 0 <= bandwidth < math.inf:
-            raise InputError(f"kernel-smoothed: bandwidth must be a finite number >= 0, got {bandwidth}")
-        if n_draws < 1:
-            raise InputError(f"kernel-smoothed: n_draws must be at least 1, got {n_draws}")
+        bandwidth = check_number(bandwidth, "kernel-smoothed: bandwidth", "a finite number >= 0", closed="[")
+        check_whole(n_draws, "kernel-smoothed: n_draws")
         super().__init__(train, process, weights)
         like = torch.empty(0, dtype=torch.float64, device=self.empirical.points.device)
         draws = standard_normal((n_draws, *self.event_shape), generator, like=like)

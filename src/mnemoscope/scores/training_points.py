@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mnemoscope.data.arrays import ArrayLike, row_chunks
+from mnemoscope.data.arrays import ArrayLike, as_items, as_tensor, check_finite, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.torch_state import double_device
 
@@ -27,19 +27,20 @@ class WeightedPoints:
             and x_i − centre, which keeps norms, and so rounding errors, small.
 
     Raises:
-        InputError: an empty training set; weights of another shape, negative, not finite or all zero.
+        InputError: a training set that is not items of finite real numbers; weights of another shape, negative, not
+            finite or all zero.
     """
 
     def __init__(self, train: ArrayLike, weights: Tensor | None = None) -> None:
-        if train.ndim < 2 or train.shape[0] == 0:
-            raise InputError(f"train must have shape (n_samples, *event) with n_samples >= 1, got {tuple(train.shape)}")
-        self.train = train
+        self.train = train = as_items(train, "train")
         self.event_shape = tuple(train.shape[1:])
         self.n_samples, self.dim = int(train.shape[0]), int(np.prod(train.shape[1:], dtype=np.int64))
         self.device = double_device(train.device) if isinstance(train, Tensor) else torch.device("cpu")
         self.log_weights = None if weights is None else self._log_weights(weights)
         zero = torch.zeros((), dtype=torch.float64, device=self.device)
         total = sum((rows.sum(dim=0) for _, rows in self.chunks()), zero)
+        if not bool(torch.isfinite(total).all()):
+            check_finite(self.train, "train")
         self.centre = (total / self.n_samples).float()
 
     @cached_property
@@ -75,6 +76,7 @@ class WeightedPoints:
         return -float(np.log(self.n_samples)) if self.log_weights is None else self.log_weights[which]
 
     def _log_weights(self, weights: Tensor) -> Tensor:
+        weights = as_tensor(weights, "weights")
         if weights.shape != (self.n_samples,):
             raise InputError(f"weights must have shape ({self.n_samples},), got {tuple(weights.shape)}")
         weights = weights.to(self.device).double()

@@ -75,6 +75,8 @@ def activation_constants(activation: ActivationLike, variance: Array, novelty: A
         InputError: an unknown name, a first Hermite coefficient of zero, or a function that the quadrature
             cannot integrate to a relative accuracy of 1e-6.
     """
+    if not (isinstance(activation, str | Activation) or callable(activation)):
+        raise InputError(f"activation: must be a name or a callable, got {type(activation).__name__}")
     if isinstance(activation, str):
         chosen = choose(activation, _NAMED, "activation")
     else:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnemoscope.choose import check_number
 from mnemoscope.errors import InputError
 
 _ROWS = 4096  # items in double precision at a time
@@ -44,7 +45,7 @@ def as_spectrum(spectrum: ArrayLike | None) -> Spectrum:
     """
     if spectrum is None:
         return Spectrum(np.ones(1), np.ones(1))
-    values = np.asarray(spectrum)
+    values = as_numbers("spectrum", spectrum)
     if values.ndim > 1:
         values = data_spectrum(values)
     if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iuf":
@@ -58,6 +59,23 @@ def as_spectrum(spectrum: ArrayLike | None) -> Spectrum:
         raise InputError("spectrum: every eigenvalue is zero")
     distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
     return Spectrum(distinct, counts / values.size)
+
+
+def as_numbers(name: str, values: ArrayLike) -> NDArray[Any]:
+    """What a caller hands over as numbers, as NumPy has it; a memory map stays one.
+
+    Raises:
+        InputError: NumPy cannot make an array of it.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.getmaskarray(values).any():
+            raise InputError(f"{name}: has masked values: fill them, or leave their items out")
+        return np.asarray(values.data)
+    try:
+        return np.asanyarray(values)
+    except Exception as error:  # whatever an object's own __array__ raises: of a sparse tensor, of one with a gradient
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{name}: needs an array of numbers ({why})") from error
 
 
 def data_spectrum(data: ArrayLike, *, whitening: float | None = None) -> NDArray[np.float64]:
@@ -74,17 +92,17 @@ def data_spectrum(data: ArrayLike, *, whitening: float | None = None) -> NDArray
     Raises:
         InputError: fewer than two items, values that are not finite or all equal, or a whitening ridge <= 0.
     """
-    items: NDArray[Any] = np.asarray(data)
+    items: NDArray[Any] = as_numbers("data", data)
     if items.ndim < 2 or items.shape[0] < 2 or items.dtype.kind not in "biuf":
         raise InputError(f"data: needs two or more items of real numbers, got {items.dtype} of shape {items.shape}")
-    if whitening is not None and not 0 < whitening < np.inf:
-        raise InputError(f"whitening: must be a positive number, got {whitening}")
+    if whitening is not None:
+        whitening = check_number(whitening, "whitening:", "a positive number")
     flat = items.reshape(len(items), -1)
     total, square = np.zeros(flat.shape[1]), np.zeros((flat.shape[1], flat.shape[1]))
     first = flat[0].astype(np.float64)  # moments about an item, not about zero: less to cancel
     with np.errstate(invalid="ignore"):  # an infinite value becomes NaN, and is told below
         for start in range(0, len(flat), _ROWS):
-            rows = flat[start : start + _ROWS] - first
+            rows = flat[start : start + _ROWS].astype(np.float64) - first
             total += rows.sum(axis=0)
             square += rows.T @ rows
         mean = total / len(flat)

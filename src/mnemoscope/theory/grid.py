@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.theory.activations import ActivationLike, Array, activation_constants, activation_label
-from mnemoscope.theory.data_spectrum import as_spectrum
+from mnemoscope.theory.data_spectrum import as_numbers, as_spectrum
 from mnemoscope.theory.fixed_point import Ensemble
 
 Values: TypeAlias = "float | ArrayLike | xr.DataArray"
@@ -155,7 +155,7 @@ def as_number(name: str, values: Values) -> float:
     Raises:
         InputError: it is not one number.
     """
-    array = np.asarray(values)
+    array = as_numbers(name, values)
     if array.ndim or array.dtype.kind not in "iuf":
         raise InputError(f"{name}: pass one number, got {array.dtype} of shape {array.shape}")
     return float(array)
@@ -168,7 +168,7 @@ def as_positive(name: str, values: Values, *, or_zero: bool = False) -> xr.DataA
         InputError: not real numbers, or one out of bounds; it is named.
     """
     if not isinstance(values, xr.DataArray):
-        array = np.asarray(values)
+        array = as_numbers(name, values)
         if array.ndim > 1:
             raise InputError(f"{name}: pass a number, a one-dimensional array or a DataArray, got shape {array.shape}")
         values = xr.DataArray(array, dims=(name,) if array.ndim else (), coords={name: array} if array.ndim else None)

@@ -4,13 +4,12 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Unpack
 
-import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory.activations import activation_label
-from mnemoscope.theory.data_spectrum import data_spectrum
+from mnemoscope.theory.data_spectrum import as_numbers, data_spectrum
 from mnemoscope.theory.grid import ModelSettings, as_number, check_names
 from mnemoscope.theory.learning_curves import learning_curve
 from mnemoscope.theory.phases import memorization_share
@@ -88,6 +87,8 @@ def predict(
     """
     check_names(settings, ModelSettings)
     psi_p, time = as_number("psi_p", settings["psi_p"]), as_number("time", settings["time"])
+    ridge = as_number("ridge", ridge)
+    psi_n = None if psi_n is None else as_number("psi_n", psi_n)
     noise_draws = as_number("noise_draws", settings.get("noise_draws", math.inf))
     activation = settings.get("activation", "relu")
     if data is None:
@@ -98,7 +99,7 @@ def predict(
         spectrum = None
     else:
         spectrum = data_spectrum(data, whitening=whitening)
-        psi_n = np.shape(data)[0] / len(spectrum) if psi_n is None else psi_n
+        psi_n = len(as_numbers("data", data)) / len(spectrum) if psi_n is None else psi_n
     variants = {
         "asked": (psi_n, psi_p, noise_draws),
         "more_data": (2 * psi_n, psi_p, noise_draws),

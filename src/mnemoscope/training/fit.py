@@ -18,12 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from mnemoscope.choose import check_kind, check_whole
+from mnemoscope.data.arrays import as_items, as_tensor, check_finite
 from mnemoscope.errors import DivergenceError, InputError
 from mnemoscope.extras import optional
 from mnemoscope.networks import NetworkScore
 from mnemoscope.networks.score import predict_noise
 from mnemoscope.processes import Process, Time
 from mnemoscope.progress import progress_bar
+from mnemoscope.reading import check_memory
 from mnemoscope.torch_state import training_mode, usual_defaults
 from mnemoscope.training.checkpoint import TrainingState, resume, save_checkpoint
 from mnemoscope.training.draws import Draws
@@ -74,7 +77,7 @@ def fit(
     Args:
         network: ``forward(x, noise_level)``; trained in place, and left in the mode in which it came. Parts of a
             network in training mode that are in evaluation mode stay so: they are frozen.
-        data: shape ``(n_samples, *event)``, of unit scale (``Dataset.to_model``).
+        data: shape ``(n_samples, *event)``, of unit scale (``Dataset.to_model``); brought to the network's precision.
         process: the forward process.
         spec: the training run.
         checkpoints: folder for checkpoints; if it holds some, training goes on from the latest, and ends with the
@@ -85,12 +88,15 @@ def fit(
         progress: show a bar.
 
     Raises:
-        InputError: no data, or a batch that the processes cannot share evenly.
+        InputError: no data, data that are not finite floating-point numbers, a network that returns no tensor like x,
+            a run that does not fit into memory, or a batch that the processes cannot share evenly.
         DivergenceError: a loss that is not finite; it knows the step and the learning rate.
         MissingExtraError: accelerate is not installed.
     """
-    if data.ndim < 2 or len(data) == 0:
-        raise InputError(f"data must have shape (n_samples, *event) with n_samples >= 1, got {tuple(data.shape)}")
+    data = _checked(network, data, process, spec)
+    for what, every in (("checkpoint_every", checkpoint_every), ("watch_every", watch_every)):
+        if every is not None:
+            check_whole(every, what)
     accelerator = optional("accelerate", "train").Accelerator()
     if spec.batch_size % accelerator.num_processes:
         raise InputError(f"batch_size {spec.batch_size} is not divisible by {accelerator.num_processes} processes")
@@ -129,6 +135,25 @@ def fit(
             if checkpoints is not None and due and accelerator.is_main_process:
                 save_checkpoint(checkpoints, state)
     return FitResult(score, state.losses)
+
+
+def _checked(network: nn.Module, data: Tensor, process: Process, spec: TrainingSpec) -> Tensor:
+    """The training items on the CPU, without a gradient; what cannot be trained is refused before anything changes."""
+    check_kind(network, nn.Module, "network")
+    check_kind(process, Process, "process")
+    check_kind(spec, TrainingSpec, "spec")
+    items = as_items(as_tensor(data, "data"), "data")
+    if not isinstance(items, Tensor) or not items.is_floating_point():
+        raise InputError(f"data: needs floating-point numbers of unit scale (Dataset.to_model), got {items.dtype}")
+    items = items.to(torch.device("cpu"), next((each.dtype for each in network.parameters()), items.dtype))
+    check_finite(items, "data")
+    parameters = sum(each.nbytes for each in network.parameters())
+    draws = spec.batch_size + (0 if spec.noise_draws == math.inf else len(items) * int(spec.noise_draws))
+    # Gradients, the average and Adam's two moments; of each draw the item, its noise, x_t and what is predicted.
+    states = 2 + 2 * (spec.optimizer == "adam")
+    needed = states * parameters + 4 * draws * items[0].nbytes
+    check_memory("training (network, batch and noise draws)", needed)
+    return items
 
 
 def _start(network: nn.Module, spec: TrainingSpec, generator: torch.Generator) -> TrainingState:

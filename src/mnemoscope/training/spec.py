@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mnemoscope.choose import check_name
+from mnemoscope.choose import check_name, check_number, check_whole
 from mnemoscope.errors import InputError
 
 OPTIMIZERS = ("adam", "sgd")
@@ -47,20 +47,19 @@ class TrainingSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.steps >= 1, "steps", "at least 1", self.steps)
-        _require(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
-        whole = self.noise_draws == math.inf or self.noise_draws == int(self.noise_draws)
-        _require(self.noise_draws >= 1 and whole, "noise_draws", "a whole number from 1 or inf", self.noise_draws)
+        check_whole(self.steps, "steps")
+        check_whole(self.batch_size, "batch_size")
+        draws = check_number(self.noise_draws, "noise_draws", "a whole number from 1 or inf", 1, closed="[]")
+        _require(draws == math.inf or draws == int(draws), "noise_draws", "a whole number from 1 or inf", draws)
         check_name(self.optimizer, OPTIMIZERS, "optimizer")
-        finite = 0 < self.learning_rate < math.inf
-        _require(finite, "learning_rate", "positive and finite", self.learning_rate)
-        _require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)", self.ema_decay)
-        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2**63 - 1", self.seed)
+        check_number(self.learning_rate, "learning_rate", "positive and finite")
+        check_number(self.ema_decay, "ema_decay", "in [0, 1)", 0, 1, closed="[")
+        check_whole(self.seed, "seed", 0, 2**63 - 1)
         check_name(self.weighting, WEIGHTINGS, "weighting")
         if isinstance(self.times, str):
             check_name(self.times, TIMES, "times")
         else:
-            _require(self.times > 0, "times", f"a positive time or one of {', '.join(TIMES)}", self.times)
+            check_number(self.times, "times", f"a positive time or one of {', '.join(TIMES)}")
 
     def ema_decay_at(self, step: int) -> float:
         """The decay with which the weights after ``step`` steps were averaged."""

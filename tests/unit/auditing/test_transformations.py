@@ -54,7 +54,7 @@ class TestVariants:
         np.testing.assert_array_equal(items, before)
 
     @every_shape
-    @pytest.mark.parametrize("words", OF_IMAGES)
+    @pytest.mark.parametrize("words", [words for words in OF_IMAGES if ":" not in words])
     def test_items_do_not_see_each_other(self, words: str, shape: tuple[int, ...]) -> None:
         """Block by block is the same as all at once."""
         items = images(shape, 5)

@@ -118,7 +118,7 @@ def test_compare_reads_reports_or_their_folders(run: Run) -> None:
     [
         (["compare", "a"], "two reports"),
         (["compare", "a", "nowhere"], "nowhere: cannot be read"),
-        (["compare", "a", "train.npy"], "train.npy: is no JSON"),
+        (["compare", "a", "train.npy"], "train.npy: cannot be read as a report.json"),
         (["compare", "a", "list.json"], "list.json: is no report"),
         (["compare", "a", "other"], "different training sets"),
     ],

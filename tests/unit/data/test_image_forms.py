@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnemoscope.auditing.checks import comparable
-from mnemoscope.data import Dataset, load, load_sets
+from mnemoscope.data import Dataset, load, load_together
 from mnemoscope.data.resizing import fit
 from mnemoscope.errors import InputError
 
@@ -254,11 +254,11 @@ class TestRange:
         made, data = (load(place) for place in places)
         with pytest.raises(InputError, match="--value-range LOW HIGH"):
             comparable(made, data, "the generated set")
-        made, data, none = load_sets(*places, value_range=(-1, 1))
+        sets = load_together({"train": places[1], "made": places[0], "none": None}, value_range=(-1, 1))
+        made, data = sets["made"], sets["train"]
         np.testing.assert_allclose(made.array, train[:20], atol=1e-4)
         assert made.notes == ("values were brought from [-1, 1] to [0, 255]",)
         assert made.value_range == data.value_range == (0, 255)
-        assert none is None
         assert made.source is not None
         assert tuple(made.source["value_range"]) == (-1, 1)
 
@@ -267,7 +267,7 @@ class TestRange:
         np.save(tmp_path / "wide.npy", np.linspace(-100, 100, 12).reshape(4, 3))
         whole, wide = f"{tmp_path}/whole.npy", f"{tmp_path}/wide.npy"
         with pytest.raises(InputError, match="no set is of floating point"):
-            load_sets(whole, whole, value_range=(-1, 1))
+            load_together({"train": whole, "made": whole}, value_range=(-1, 1))
         with pytest.raises(InputError, match=r"wide\.npy: has values from -100 to 100, far beyond \[-1, 1\]"):
             load(wide, value_range=(-1, 1))
         with pytest.raises(InputError, match="must go from low to high"):

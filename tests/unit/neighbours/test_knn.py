@@ -178,9 +178,97 @@ def test_extreme_scales(scale: float) -> None:
         (np.zeros((2, 3)), np.zeros((2, 3)), 3, "between 1 and .* 2; got k=3"),
         (np.zeros((2, 3)), np.zeros((2, 3)), 0, "k=0"),
         (np.zeros((2, 3)), np.zeros((2, 4)), 1, "event shape"),
-        (np.zeros((0, 3)), np.zeros((2, 3)), 1, "no queries"),
+        (np.zeros((0, 3)), np.zeros((2, 3)), 1, "queries: is empty"),
     ],
 )
 def test_bad_input(queries: np.ndarray, data: np.ndarray, k: int, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         nearest_neighbours(queries, data, k)
+
+
+class TestCertificate:
+    """Of the right size: it holds, and is nearly reached where it can be."""
+
+    @given(st.integers(0, 2**31), st.integers(1, 5), st.floats(0.01, 100.0))
+    def test_the_error_of_the_expansion(self, seed: int, dim: int, ratio: float) -> None:
+        """Never beyond the bound; the bound is 2γ‖x‖‖y‖ + 8u(‖x‖ + ‖y‖)² at the largest ‖y‖."""
+        rng = np.random.default_rng(seed)
+        x, y = (torch.from_numpy(a).float() for a in (ratio * rng.normal(size=(60, dim)), rng.normal(size=(80, dim))))
+        x_norms, y_norms = knn._squared_norms(x), knn._squared_norms(y)
+        fast = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2).double() + x_norms[:, None]
+        exact = ((x.double()[:, None] - y.double()[None]) ** 2).sum(dim=2)
+        bound = knn._expansion_error(dim, x_norms, y_norms.max())
+        assert ((fast - exact).abs().amax(dim=1) <= bound).all()
+        a, b = x_norms.sqrt(), y_norms.max().sqrt()
+        gamma = dim * 2.0**-24 / (1 - dim * 2.0**-24)
+        torch.testing.assert_close(bound, 2 * gamma * a * b + 8 * 2.0**-24 * (a + b) ** 2, rtol=1e-12, atol=0)
+
+    def test_it_is_not_far_from_what_happens(self) -> None:
+        """The worst of a million pairs is off by a twentieth of the bound at least."""
+        rng = np.random.default_rng(0)
+        x, y = (torch.from_numpy(rng.normal(size=(1000, 2))).float() for _ in range(2))
+        x_norms, y_norms = knn._squared_norms(x), knn._squared_norms(y)
+        fast = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2).double() + x_norms[:, None]
+        exact = ((x.double()[:, None] - y.double()[None]) ** 2).sum(dim=2)
+        share = (fast - exact).abs() / (2 * knn.gamma(2) + 32 * knn.UNIT) / torch.maximum(x_norms[:, None], y_norms)
+        assert 0.05 < float(share.max()) <= 1
+
+    def test_no_row_beyond_the_candidates_is_nearer_than_what_is_certified(self) -> None:
+        """And the nearest of them is hardly further: what is certified is the distance of the last candidate."""
+        rng = np.random.default_rng(1)
+        data, queries = rng.normal(size=(500, 3)), torch.from_numpy(rng.normal(size=(40, 3)))
+        search = knn._Search(data, 2, None, torch.device("cpu"))
+        candidates, certain = (search._fast_pass if search.tree is None else search.tree.candidates)(queries, None, 18)
+        squared = ((queries[:, None] - torch.from_numpy(data)[None]) ** 2).sum(dim=2)
+        last = squared.gather(1, candidates).amax(dim=1)
+        beyond = squared.scatter(1, candidates, torch.inf).amin(dim=1)
+        assert (certain <= beyond).all()
+        assert (certain <= last).all()
+        torch.testing.assert_close(certain, last, rtol=1e-4, atol=1e-5)
+
+    def test_one_far_row_makes_all_less_certain(self) -> None:
+        """The bound is that of the row of the largest norm, in whatever chunk it is."""
+        rng = np.random.default_rng(3)
+        data, queries = rng.normal(size=(300, 11)), torch.from_numpy(rng.normal(size=(9, 11)))
+        for row in (0, 150, 299):
+            far = data.copy()
+            far[row] = 1000
+            search = knn._Search(far, 2, None, torch.device("cpu"))
+            np.testing.assert_allclose(search.centre.numpy(), far.mean(axis=0))
+            assert search.scale == 1024
+            candidates, certain = search._fast_pass(queries, None, 18)
+            last = ((queries[:, None] - torch.from_numpy(far)[candidates]) ** 2).sum(dim=2).amax(dim=1)
+            largest = float(((far - far.mean(axis=0)) ** 2).sum(axis=1).max())
+            assert (last - certain >= 4 * 2.0**-24 * largest).all()
+            assert (last - certain <= 20 * 2.0**-24 * largest).all()
+
+    def test_a_tree_is_for_few_values_that_fit_into_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tree, "MOST_DIMENSIONS", 10)
+        monkeypatch.setattr(tree, "_MOST_BYTES", 8 * 10 * 50)
+        shapes = [(50, 10), (50, 2, 5), (50, 11), (51, 10), (500, 1), (501, 1), (5, 0)]
+        assert [tree.KDTree.suits(np.zeros(shape)) for shape in shapes] == [1, 1, 0, 0, 1, 0, 0]
+
+    def test_a_tie_at_the_edge_is_doubtful(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A row that is no candidate may tie with the k-th at a smaller index: at equality the slow pass decides."""
+        search = knn._Search(np.arange(40.0)[:, None], 3, None, torch.device("cpu"))
+        monkeypatch.setattr(search, "tree", None)
+        query = torch.zeros(1, 1, dtype=torch.float64)
+        calls = []
+        slow_pass = knn._Search._slow_pass
+        monkeypatch.setattr(knn._Search, "_slow_pass", lambda *a: calls.append(1) or slow_pass(*a))
+        rows = torch.arange(19)[None]
+        for certain, slow in ((4.0, 1), (np.nextafter(4.0, 5), 1)):
+            monkeypatch.setattr(search, "_fast_pass", lambda *_, c=certain: (rows, torch.tensor([c]).double()))
+            assert search.run(query, None)[1].tolist() == [[0, 1, 2]]
+            assert len(calls) == slow
+
+    def test_progress_and_small_blocks_of_candidates(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rng = np.random.default_rng(2)
+        data, queries = rng.normal(size=(90, 4)), rng.normal(size=(31, 4))
+        monkeypatch.setattr(knn, "CHUNK_BYTES", 8 * 4 * 21)
+        assert_same(nearest_neighbours(queries, data, 5), slow(queries, data, 5))
+        assert "nearest neighbours" not in capsys.readouterr().err
+        nearest_neighbours(queries, data, 5, progress=True)
+        assert "nearest neighbours" in "".join(capsys.readouterr())

@@ -80,14 +80,14 @@ def test_a_shift_of_the_data_shifts_the_score(generator: torch.Generator) -> Non
 def test_samples_land_on_training_points_at_the_rate_of_sigma(generator: torch.Generator) -> None:
     """|x(t) − x*| = O(σ(t)) (Baptista et al. 2025): the fitted slope of log distance against log σ is one."""
     train = torch.randn(20, 2, generator=generator, dtype=torch.float64)
-    initial = torch.randn(200, 2, generator=generator, dtype=torch.float64)
+    initial = torch.randn(60, 2, generator=generator, dtype=torch.float64)
     sigmas, distances = [], []
-    for t_min in (1e-2, 1e-3, 1e-4, 1e-5):
+    for t_min in (1e-2, 1e-3, 1e-4):
         process = OrnsteinUhlenbeck(t_min=t_min)
         x = sample(
             EmpiricalScore(train, process),
             process,
-            200,
+            60,
             generator=generator,
             solver="adaptive",
             tolerance=1e-9,

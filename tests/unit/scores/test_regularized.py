@@ -186,7 +186,7 @@ TRAIN = torch.zeros(4, 2)
         (lambda: TikhonovScore(TRAIN, EDM(), -0.1), "c must be"),
         (lambda: TikhonovScore(TRAIN, EDM(), math.nan), "c must be"),
         (lambda: TikhonovScore(TRAIN, EDM(), 0.1, metric="fisher"), "metric: unknown name 'fisher'"),
-        (lambda: TikhonovScore(torch.zeros(0, 2), EDM(), 0.1), "n_samples >= 1"),
+        (lambda: TikhonovScore(torch.zeros(0, 2), EDM(), 0.1), "train: is empty"),
         (lambda: TikhonovScore(TRAIN, EDM(), 0.1)(TRAIN, 0.0), r"sigma\(t\) > 0"),
         (lambda: EmpiricalBayesScore(TRAIN, EDM(), 0.0), "tau must be"),
         (lambda: EmpiricalBayesScore(TRAIN, EDM(), -1.0), "tau must be"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from mnemoscope.errors import InputError
 from mnemoscope.theory import (
@@ -111,3 +112,17 @@ def test_rates_are_recovered_with_their_interval() -> None:
 def test_bad_input(call: object, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         call()
+
+
+@pytest.mark.parametrize("n", [3, 4, 9])
+def test_the_interval_of_a_rate_by_its_formula(n: int) -> None:
+    """The slope ± t₀.₉₇₅ s/√Σ(x − x̄)² with n − 2 degrees of freedom, s² = Σ(residual)²/(n − 2)."""
+    rng = np.random.default_rng(n)
+    x = np.sort(rng.uniform(0, 3, n))
+    y = -0.7 * x + 0.2 * rng.normal(size=n)
+    slope, intercept = np.polyfit(x, y, 1)
+    spread = math.sqrt(((y - slope * x - intercept) ** 2).sum() / (n - 2) / ((x - x.mean()) ** 2).sum())
+    half = student.ppf(0.975, n - 2) * spread
+    for found, sign in ((power_law(np.exp(x), np.exp(y)), 1), (exponential_rate(x, np.exp(y)), -1)):
+        ends = sorted((sign * (slope - half), sign * (slope + half)))
+        assert (found.value, *found.interval) == pytest.approx((sign * slope, *ends), rel=1e-9)

@@ -16,6 +16,7 @@ from mnemoscope.data import Dataset, as_array, row_chunks
 from mnemoscope.data.arrays import Array
 from mnemoscope.errors import InputError
 from mnemoscope.progress import progress_bar
+from mnemoscope.reading import check_memory
 
 
 class FeatureSpace(ABC):
@@ -95,6 +96,7 @@ def embed_rows(items: Dataset, function: Callable[[Tensor], object], space: str,
         for where, rows in row_chunks(items.array, rows=batch):
             found = _checked(function(rows), items, where, space)
             if features is None:
+                check_memory(f"features {space} of {items.name}", 4 * items.n_samples * found.shape[1])
                 features = np.empty((items.n_samples, found.shape[1]), np.float32)
             if found.shape[1] != features.shape[1]:
                 raise InputError(

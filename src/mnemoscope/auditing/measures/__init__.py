@@ -11,7 +11,7 @@ from mnemoscope.auditing.measures.distances import AbsoluteDistance, DistanceRat
 from mnemoscope.auditing.measures.fld import FeatureLikelihood
 from mnemoscope.auditing.measures.tiled import TiledDistance
 from mnemoscope.auditing.measures.whole_set import WholeSetResult, WholeSetStatistic
-from mnemoscope.choose import choose
+from mnemoscope.choose import check_kind, choose
 from mnemoscope.errors import InputError
 
 MEASURES: dict[str, type[Measure]] = {
@@ -54,10 +54,14 @@ def make_measures(
     Raises:
         InputError: nothing was asked for, an unknown name, or a name asked for twice.
     """
+    if isinstance(asked, str) or not isinstance(asked, Sequence):
+        raise InputError(f"measures: needs a list of names and objects, got {type(asked).__name__}")
     if not asked:
         raise InputError("measures: name at least one")
     table = MEASURES | WHOLE_SET_STATISTICS
     made = [choose(one, table, "measure")() if isinstance(one, str) else one for one in asked]
+    for one in made:
+        check_kind(one, (Measure, WholeSetStatistic), "measures: each")
     names = [one.name for one in made]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -66,6 +66,8 @@ def make_transformations(words: Sequence[str]) -> Transformation:
     Raises:
         InputError: as ``make_transformation``, or one name twice.
     """
+    if isinstance(words, str) or not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
+        raise InputError(f"transformations: needs a list of names, got {words!r}")
     named = {one.partition(":")[0]: make_transformation(one) for one in words}
     if len(named) < len(words):
         raise InputError(f"transformations: each may be named once, got {', '.join(words)}")

@@ -20,6 +20,8 @@ from typing import TypeAlias
 import numpy as np
 
 from mnemoscope.data.arrays import Array
+from mnemoscope.data.stored import read_stored
+from mnemoscope.reading import check_memory
 
 Map: TypeAlias = Callable[[Array], Array]
 """From items, shape ``(n, *event)``, to as many; each depends on its own item only."""
@@ -76,9 +78,13 @@ class Transformation:
             Arrays of the shape of ``items``.
 
         Raises:
-            InputError: the transformation makes no sense for items of this shape.
+            InputError: the transformation makes no sense for items of this shape, or its variants do not fit into
+                memory.
         """
-        return (transform(items) for transform in self.maps(items.shape[1:]))
+        maps = self.maps(items.shape[1:])
+        check_memory(f"transformations {self.name}", len(maps) and 2 * items.nbytes)
+        stored = read_stored(items) if maps else items
+        return (transform(stored) for transform in maps)
 
     def embed(self, items: Array) -> Array:
         """The items, shape ``(n, *event)``, where copies and originals coincide; themselves if there is no embedding.
@@ -86,7 +92,7 @@ class Transformation:
         Raises:
             InputError: the transformation makes no sense for items of this shape.
         """
-        return self.embedding(items)
+        return self.embedding(items if self.embedding is unchanged else read_stored(items))
 
 
 def union(transformations: Sequence[Transformation]) -> Transformation:

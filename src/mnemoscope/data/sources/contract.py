@@ -1,6 +1,7 @@
 """What every source is: how it is recognised, and how it becomes a data set."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,20 @@ from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.options import Options
 from mnemoscope.errors import InputError
 from mnemoscope.text import listed, one_name
+
+
+@dataclass(frozen=True)
+class Look:
+    """What headers say of a data set.
+
+    Attributes:
+        shape: shape ``(n_samples, *event)``.
+        n_bytes: that it takes in memory; 0 for what stays in its file.
+    """
+
+    shape: tuple[int, ...]
+    n_bytes: int
+
 
 _PARAMETERS = (".weight", ".bias", ".running_mean", ".running_var", ".num_batches_tracked", "lora_A", "lora_B")
 
@@ -30,6 +45,14 @@ class Source(ABC):
     def recognises(self, where: Any) -> bool:
         """Whether this source reads what is there: a path that exists, a name that is none, or an object."""
         return isinstance(where, Path) and where.name.lower().endswith(self.suffixes) and where.is_file()
+
+    def look(self, where: Any, key: str | None) -> Look | None:
+        """What ``read`` would give, by headers alone; None where they do not tell.
+
+        Raises:
+            InputError: as ``read``, for what is wrong with the headers.
+        """
+        return None
 
     @abstractmethod
     def read(self, where: Any, key: str | None, options: Options) -> Dataset:

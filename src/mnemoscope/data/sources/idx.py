@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 
 from mnemoscope.data.arrays import Array
 from mnemoscope.data.census import Census
-from mnemoscope.data.sources.contract import ArrayFile
+from mnemoscope.data.sources.contract import ArrayFile, Look
+from mnemoscope.data.stored import StoredArray
 from mnemoscope.errors import InputError
 from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored, reading
 
@@ -33,6 +35,9 @@ class IdxFile(ArrayFile):
     def recognises(self, where: Any) -> bool:
         return isinstance(where, Path) and is_idx_name(where.name.removesuffix(".gz")) and where.is_file()
 
+    def look(self, where: Path, key: str | None) -> Look:
+        return Look(*look_at_idx(where))
+
     def array(self, path: Path, key: str | None) -> tuple[Array, Census]:
         census = Census("arrays")
         census.read()
@@ -49,16 +54,29 @@ def load_idx(path: Path) -> Array:
         return _load_gzipped(path) if path.suffix == ".gz" else _load_plain(path)
 
 
+def look_at_idx(path: Path) -> tuple[tuple[int, ...], int]:
+    """The shape that an IDX file's header gives, and the bytes that it takes in memory: none if it is plain.
+
+    Raises:
+        InputError: not an IDX file, or a gzipped one that claims more than its bytes can hold.
+    """
+    packed = path.suffix == ".gz"
+    with reading(path), gzip.open(path) if packed else path.open("rb") as file:
+        shape, dtype, _ = _read_header(path, file)
+    expected = math.prod(shape) * dtype.itemsize
+    if packed:
+        check_stored(path, expected, path.stat().st_size, DEFLATE_RATIO)
+    return shape, expected if packed else 0
+
+
 def _load_plain(path: Path) -> Array:
     with path.open("rb") as file:
         shape, dtype, offset = _read_header(path, file)
-    expected = math.prod(shape) * dtype.itemsize
-    found = path.stat().st_size - offset
-    if found != expected:
-        raise _wrong_length(path, found, expected)
-    if expected == 0:
-        return np.empty(shape, dtype)
-    return np.memmap(path, dtype, mode="r", offset=offset, shape=shape)
+        expected = math.prod(shape) * dtype.itemsize
+        found = os.fstat(file.fileno()).st_size - offset
+        if found != expected:
+            raise _wrong_length(path, found, expected)
+        return StoredArray.open(file, dtype, shape, offset) if expected else np.empty(shape, dtype)
 
 
 def _load_gzipped(path: Path) -> Array:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mnemoscope.data.arrays import Array, as_array
 from mnemoscope.data.census import NO_ARRAY, Census
-from mnemoscope.data.sources.contract import ArrayFile, pick
+from mnemoscope.data.sources.contract import ArrayFile, Look, pick
 from mnemoscope.errors import InputError
 from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored
 
@@ -26,10 +26,16 @@ class SafetensorsFile(ArrayFile):
 
     reads, suffixes, keyed = ".safetensors", (".safetensors",), True
 
+    def look(self, where: Path, key: str | None) -> Look:
+        with safe_open(where, framework="pt") as tensors:
+            chosen, _ = pick(where, list(tensors.keys()), key)
+            return Look(tuple(tensors.get_slice(chosen).get_shape()), where.stat().st_size)
+
     def array(self, path: Path, key: str | None) -> tuple[Array, Census]:
         with safe_open(path, framework="pt") as tensors:  # compares every claim with the file's size
             chosen, census = pick(path, list(tensors.keys()), key)
-            return as_array(tensors.get_tensor(chosen)), census
+            check_memory(path, path.stat().st_size)
+            return as_array(tensors.get_tensor(chosen), str(path)), census
 
 
 class TorchFile(ArrayFile):
@@ -76,11 +82,9 @@ def _flatten(content: Any, prefix: str, tensors: dict[str, Tensor], others: list
 
 
 def _plain(path: Path, tensor: Tensor) -> Array:
-    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested or tensor.is_meta:
-        raise InputError(f"{path}: holds a sparse, quantised, nested or empty tensor; save a plain one")
-    claimed = tensor.numel() * tensor.element_size()
-    check_stored(path, claimed, tensor.untyped_storage().nbytes())
-    return as_array(tensor)
+    if tensor.layout is torch.strided and not (tensor.is_quantized or tensor.is_nested or tensor.is_meta):
+        check_stored(path, tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
+    return as_array(tensor, str(path))
 
 
 def _check_claims(path: Path) -> None:

@@ -1,0 +1,212 @@
+"""Which tests reach a line, and whether one of them notices a change there.
+
+Every run is a fork of this process, which has the heavy libraries already (but never mnemoscope itself), so that a
+mutant costs its tests and little more.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import json
+import math
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import coverage
+import pytest
+
+from benchmarks.mutants.changes import Change
+
+LIBRARIES = (
+    *("accelerate", "diffusers", "hypothesis", "jinja2", "matplotlib.pyplot", "numcodecs", "pandas"),
+    *("PIL.Image", "pydantic", "rich.console", "scipy.stats", "sklearn.neighbors", "sklearn.mixture", "torch"),
+    *("torchdiffeq", "typer.testing", "xarray", "zarr"),
+)
+SECONDS, MEMORY = 90.0, 8 * 2**30
+"""Recorded seconds of tests that one mutant meets at most, and bytes that it may take."""
+
+
+@dataclass
+class Suite:
+    """The tests of one room.
+
+    Attributes:
+        seconds: how long each test takes, in the order in which they run.
+        reached: the tests that reach a line of a module (``path:line``).
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    reached: dict[str, list[str]] = field(default_factory=dict)
+
+    def of(self, change: Change) -> list[str]:
+        """The tests that reach a change, or any line of its module if its own runs only when that is loaded."""
+        first, last = change.lines
+        tests = {t for n in range(first, last + 1) for t in self.reached.get(f"{change.path}:{n}", ())}
+        if "" in tests:
+            tests = {t for where, some in self.reached.items() if where.startswith(f"{change.path}:") for t in some}
+        return [test for test in self.seconds if test in tests]
+
+    def order(self, tests: Iterable[str], change: Change, killer: str) -> list[str]:
+        """What is likely to notice first, then the cheap, file by file; what passes ``SECONDS`` is left out."""
+        cost: dict[str, float] = {}
+        for test in tests:
+            cost[_file(test)] = cost.get(_file(test), 0.0) + self.seconds[test]
+        stem = Path(change.path).stem
+        files = sorted(cost, key=lambda f: (f != _file(killer), stem not in f, cost[f]))
+        chosen, total = [], 0.0
+        for test in sorted(tests, key=lambda t: (t != killer, files.index(_file(t)))):
+            total += self.seconds[test]
+            if total <= SECONDS or not chosen:
+                chosen.append(test)
+        return chosen
+
+
+def load_libraries() -> None:
+    for name in LIBRARIES:
+        importlib.import_module(name)
+
+
+def digest(*folders: Path) -> str:
+    """Of all Python files there."""
+    found = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]:
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def survey(copy: Path, files: list[str], cache: Path, log: Path) -> Suite:
+    """Run the tests of a room once over the unchanged package, and see which lines each reaches."""
+    if not cache.exists():
+        data = cache.with_suffix(".coverage")
+        seconds = cache.with_suffix(".seconds")
+        options = ["--cov=mnemoscope", "--cov-context=test", "--cov-report="]
+        os.environ["COVERAGE_FILE"] = str(data)
+        child = start(copy, log, lambda: pytest.main([*files, *_QUIET, *options], plugins=[_Recorder(seconds)]))
+        try:
+            _, status = os.waitpid(child, 0)
+        finally:
+            end(child)
+        if status:
+            raise SystemExit(f"the tests do not pass without any change: {log}")
+        suite = Suite(json.loads(seconds.read_text()))
+        found = coverage.CoverageData(str(data))
+        found.read()
+        for path in found.measured_files():
+            name = str(Path(path).relative_to(copy))
+            for line, contexts in found.contexts_by_lineno(path).items():
+                suite.reached[f"{name}:{line}"] = sorted({c.rpartition("|")[0] for c in contexts})
+        cache.write_text(json.dumps({"seconds": suite.seconds, "reached": suite.reached}))
+    return Suite(**json.loads(cache.read_text()))
+
+
+def meet(copy: Path, suite: Suite, tests: list[str]) -> int:
+    """Run these tests, in this order, over the package in ``copy``; the process's id."""
+    files = list(dict.fromkeys(map(_file, tests)))
+    killed_by = copy / "killed-by"
+    killed_by.unlink(missing_ok=True)
+    # Of the processor's time, so that other work on the machine ends nothing; what waits for ever ends much later.
+    limit = 60 + 4 * math.ceil(sum(suite.seconds[test] for test in tests))
+    work = lambda: pytest.main([*files, *_QUIET, "-x"], plugins=[_Chosen(tests, killed_by)])  # noqa: E731
+    return start(copy, copy / "log", work, limit)
+
+
+def outcome(copy: Path, child: int, status: int) -> tuple[str, str]:
+    """Whether a run ended with a failure, and in which test or how."""
+    end(child)  # what it may have started
+    if status == 0:
+        return "survived", ""
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise SystemExit(f"none of the chosen tests was there: {copy / 'log'}")
+    by = copy / "killed-by"
+    return "killed", by.read_text() if by.exists() else f"status {status}: " + (copy / "log").read_text()[-200:]
+
+
+def start(copy: Path, log: Path, work: Callable[[], int], seconds: int | None = None) -> int:
+    """A fork of this process, in a group of its own, whose mnemoscope is that of ``copy``; with a limit on its time."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 3
+    try:
+        os.setsid()
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        if seconds is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+            signal.alarm(20 * seconds)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        sys.path.insert(0, str(copy / "src"))
+        os.environ["PYTHONPATH"] = str(copy / "src")
+        code = int(work())
+        sys.stdout.flush()
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(code)
+
+
+def end(child: int) -> None:
+    """End a run and whatever it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+
+
+def write_module(copy: Path, path: str, text: str) -> None:
+    """Write one module of a copy, with a time that no compiled version of it has."""
+    (copy / path).write_text(text, encoding="utf-8")
+    now = time.time_ns()
+    os.utime(copy / path, ns=(now, now - 10**9 * (now // 1000 % 10**8)))
+
+
+def make_copy(target: Path) -> Path:
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree("src", target / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+# The libraries are here already: their plugins' assertions stay as they are.
+_EARLY = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+_QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=line", *_EARLY)
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+class _Recorder:
+    """Writes how long each test took."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.seconds = path, {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        self.path.write_text(json.dumps(self.seconds))
+
+
+class _Chosen:
+    """Runs some tests in a given order, and writes which failed."""
+
+    def __init__(self, tests: list[str], killed_by: Path) -> None:
+        self.place, self.killed_by = {test: n for n, test in enumerate(tests)}, killed_by
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda i: self.place[i.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.killed_by.write_text(report.nodeid)

@@ -1,0 +1,103 @@
+"""The form of a stored record, so that what is written today is read tomorrow."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from mnemoscope.errors import InputError
+from mnemoscope.records import JsonRecord, canonical_json, file_checksum, read_record, write_record
+
+
+class Note(JsonRecord):
+    what: ClassVar[str] = "a note"
+
+    text: str
+    size: int = 3
+
+
+class Later(JsonRecord):
+    """The same kind of file two versions on: ``text`` is called ``words`` now."""
+
+    what: ClassVar[str] = "a note"
+    schema_version: ClassVar[int] = 4
+
+    words: str
+    size: int = 3
+
+    @classmethod
+    def from_older(cls, schema: int, content: dict[str, Any]) -> dict[str, Any]:
+        assert schema in (1, 2, 3)
+        return {"words" if name == "text" else name: value for name, value in content.items()}
+
+
+class Other(Note):
+    what: ClassVar[str] = "a letter"
+
+
+def test_what_is_written(tmp_path: Path) -> None:
+    """Schema, checksum and the fields that were given; the checksum is of all of these and of what and whose it is."""
+    write_record(tmp_path / "note.json", Note(text="größe"), "k1")
+    about = '{"fields":{"text":"größe"},"key":"k1","schema":2,"what":"a note"}'
+    checksum = hashlib.sha256(about.encode()).hexdigest()
+    written = json.loads((tmp_path / "note.json").read_text(encoding="utf-8"))
+    assert written == {"schema": 2, "sha256": checksum, "text": "größe"}
+    assert read_record(tmp_path / "note.json", Note, "k1") == Note(text="größe")
+
+
+@pytest.mark.parametrize(("kind", "key"), [(Note, "k2"), (Note, ""), (Other, "k1")])
+def test_it_is_bound_to_its_kind_and_key(tmp_path: Path, kind: type[Note], key: str) -> None:
+    write_record(tmp_path / "note.json", Note(text="x"), "k1")
+    shown = f"{kind.what} {key}".rstrip()
+    with pytest.raises(InputError, match=f"was changed, or is not of {shown}$"):
+        read_record(tmp_path / "note.json", kind, key)
+
+
+def test_every_older_version_is_read_with_its_own_checksum(tmp_path: Path) -> None:
+    """Version 2 has a checksum and is held to it by newer code; version 1 has none."""
+    path = tmp_path / "note.json"
+    write_record(path, Note(text="x"), "k1")
+    assert read_record(path, Later, "k1") == Later(words="x")
+    path.write_text(path.read_text().replace('"x"', '"y"'))
+    with pytest.raises(InputError, match="was changed"):
+        read_record(path, Later, "k1")
+    for old in ({"text": "x"}, {"schema": 1, "text": "x"}):
+        path.write_text(json.dumps(old))
+        assert read_record(path, Later, "anything") == Later(words="x")
+    write_record(path, Later(words="x"), "k1")
+    with pytest.raises(InputError, match="schema 4 is unknown, this version of mnemoscope reads 1 and 2"):
+        read_record(path, Note, "k1")
+    assert read_record(path, Later, "k1").words == "x"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"text": 3}, "text: Input should be a valid string"),
+        ({"text": "x", "more": 1}, "more: Extra inputs"),
+        ({"size": 2}, "text: Field required"),
+        ([], "is not the record of a note"),
+        ({"schema": 3, "text": "x"}, "schema 3 is unknown"),
+        ({"schema": True, "text": "x"}, "schema True is unknown"),
+        ({"schema": 2, "text": "x"}, "was changed"),
+    ],
+)
+def test_what_is_refused_is_said(tmp_path: Path, content: object, complaint: str) -> None:
+    (tmp_path / "note.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=complaint) as raised:
+        read_record(tmp_path / "note.json", Note)
+    assert str(raised.value).startswith(str(tmp_path / "note.json"))
+
+
+def test_canonical_json_is_one_text() -> None:
+    assert canonical_json({"b": [1, 2.5, None], "a": "ä"}) == '{"a":"ä","b":[1,2.5,null]}'.encode()
+    with pytest.raises(ValueError, match="JSON"):
+        canonical_json(float("inf"))
+
+
+def test_the_checksum_of_a_file_is_sha256(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5000
+    (tmp_path / "x").write_bytes(content)
+    assert file_checksum(tmp_path / "x") == hashlib.sha256(content).hexdigest()
