@@ -1,4 +1,4 @@
-"""Optional dependencies: a plain install audits, scores and predicts; ``[train]``, ``[sweeps]`` add the rest."""
+"""Optional dependencies: a plain install audits, scores and predicts; the extras in ``pyproject.toml`` add the rest."""
 
 from importlib import import_module
 from typing import Any

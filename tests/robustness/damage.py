@@ -7,12 +7,16 @@ import gzip
 import io
 import re
 import struct
+import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+import zarr
 from PIL import Image
 from safetensors.numpy import save
 
@@ -102,6 +106,38 @@ def _picture(kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+def _zip_of_images() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", _picture("PNG"))
+        archive.writestr("a/labels.csv", "1,2")
+    return file.getvalue()
+
+
+def _tar_of_images() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in (("1.png", _picture("PNG")), ("1.cls", b"3")):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def _torch(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    torch.save({"images": torch.from_numpy(array)}, file)
+    return file.getvalue()
+
+
+def _zarr(array: np.ndarray) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.zip")
+        with zarr.storage.ZipStore(path, mode="w") as store:
+            zarr.create_array(store, data=array, chunks=(20, 6, 5))
+        return path.read_bytes()
+
+
 def _same(content: bytes) -> bytes:
     return content
 
@@ -119,6 +155,10 @@ SOURCES: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "a-idx3-ubyte": (_idx(PIXELS), _same),
     "a-idx3-ubyte.gz": (gzip.compress(_idx(PIXELS), mtime=0), _same),
     "inner-idx3-ubyte.gz": (_idx(PIXELS), lambda content: gzip.compress(content, mtime=0)),
+    "a.zip": (_zip_of_images(), _same),
+    "a.tar": (_tar_of_images(), _same),
+    "a.pt": (_torch(PIXELS), _same),
+    "a.zarr.zip": (_zarr(PIXELS), _same),
     "a.png": (_picture("PNG"), _same),
     "a.jpg": (_picture("JPEG"), _same),
     "a.gif": (_picture("GIF"), _same),

@@ -10,6 +10,7 @@ from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.auditing.null import HELD_OUT
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array, row_chunks
+from mnemoscope.data.options import shape_remedy
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.pages.render import percent
@@ -46,6 +47,7 @@ def comparable(items: Dataset, train: Dataset, what: str) -> Dataset:
     if _squeezed(items) != _squeezed(train):
         raise InputError(
             f"{items.name}: {what} has event shape {items.event_shape}, but {train.name} has {train.event_shape}"
+            f"{shape_remedy(items.event_shape, train.event_shape)}"
         )
     if items.value_range != train.value_range and train.dim >= _MANY_VALUES:
         _check_ranges(items, train, what)
@@ -73,7 +75,8 @@ def _check_ranges(items: Dataset, train: Dataset, what: str) -> None:
     if at_one_scale <= _NEARER * between_training_items and as_it_is >= _NEARER * at_one_scale:
         raise InputError(
             f"{items.name}: {what} spans about {low:.4g} to {high:.4g} in each item, but {train.name} spans "
-            f"{train_low:.4g} to {train_high:.4g}; bring both to one value range"
+            f"{train_low:.4g} to {train_high:.4g}; bring both to one value range: --value-range LOW HIGH says what "
+            f"black and white are in sets of floating point, in Python load(..., value_range=) and Dataset.rescaled"
         )
 
 

@@ -19,6 +19,7 @@ from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.sight import Sight
 from mnemoscope.auditing.verdict import Tone, Verdict, judge
 from mnemoscope.data import Dataset
+from mnemoscope.data.census import without_name
 from mnemoscope.pages.render import percent
 
 NO_GUARANTEE = (
@@ -160,7 +161,8 @@ class AuditResult:
     def warnings(self) -> list[str]:
         """What a reader must know before trusting the numbers."""
         found = [f"these samples are not like the data: {reason}" for reason in self.unlike]
-        found += [f"{self.label(part)}: {note}" for part, data in self.sets.items() for note in data.notes]
+        say = without_name if self.private else str
+        found += [f"{self.label(part)}: {say(note)}" for part, data in self.sets.items() for note in data.notes]
         first, *others = self.results
         dimension = self.intrinsic_dimension
         if dimension is not None and 3**-dimension > 0.01:

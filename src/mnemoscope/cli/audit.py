@@ -7,8 +7,9 @@ import typer
 
 from mnemoscope.cli.options import DATA, AsJson, MaxMemory, Seed, print_json, print_line, print_rich
 
+Channels: TypeAlias = Literal["first", "last", "grey", "colour"]
 Repeats: TypeAlias = Literal["law", "made"]
-"""Those of ``mnemoscope.auditing.null``, which takes a second to import."""
+"""Those of ``mnemoscope.data.channels`` and ``mnemoscope.auditing.null``, which takes a second to import."""
 
 
 def audit(
@@ -40,6 +41,20 @@ def audit(
     resolution: Annotated[
         float, typer.Option(help="Smallest rate of copies to be told from zero, between 0 and 1.", min=0, max=1)
     ] = 0.1,
+    resize: Annotated[
+        int | None,
+        typer.Option(
+            help="Fit pictures into squares of this size: centred square, antialiased (Lanczos).", min=1, max=2**14
+        ),
+    ] = None,
+    channels: Annotated[
+        Channels | None,
+        typer.Option(help="Bring every set to one form: axis of channels first or last, or grey or colour pictures."),
+    ] = None,
+    value_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Black and white in sets of floating point; every set is brought to the range of TRAIN."),
+    ] = None,
     private: Annotated[
         bool, typer.Option("--private", help="Aggregates only: no pictures, rows, names or distances of single items.")
     ] = False,
@@ -71,7 +86,8 @@ def audit(
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
         training, samples, held_out = "the training set", "the generated set", "the held-out set"
-        sets = load_together({training: train, samples: generated, held_out: holdout}, progress=True)
+        form = {"resize": resize, "channels": channels, "value_range": value_range}
+        sets = load_together({training: train, samples: generated, held_out: holdout}, progress=True, **form)
         report = run_audit(
             sets[samples],
             sets[training],

@@ -13,7 +13,10 @@ from mnemoscope.text import json_text, one_line, printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-DATA = "'digits', .npy, .npz, .safetensors, an image folder, an IDX file or a folder of them."
+DATA = (
+    "'digits', .npy, .npz, .pt, .safetensors, zarr, an IDX file, a zip or tar of images, a folder of images, arrays or "
+    "tar shards, or hf:NAME[:SPLIT[:COLUMN]]."
+)
 
 LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT, LARGEST_WIDTH = 10**9, 2**20

@@ -3,9 +3,12 @@
 import hashlib
 import math
 import reprlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PureWindowsPath
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +36,8 @@ class Dataset:
             out, it is (0, 255) for 8-bit data, (0, 1) for booleans, and the observed extremes otherwise.
         names: of the items, one each: their files within the folder they came from. None where they have none.
         notes: what was done to the items when they were read, for reports to repeat; parts of a set keep them.
+        classes: a label of each item, as its source has them. None where it has none.
+        source: how the set was read and what its source holds, in counts (see ``Census``), for reports.
 
     Raises:
         InputError: no items, items without a value, a dtype that is not real, NaN or Inf (with the item's index),
@@ -44,6 +49,8 @@ class Dataset:
     value_range: tuple[float, float] = _FROM_DATA
     names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
+    source: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         array = as_array(self.array, self.name)
@@ -62,6 +69,8 @@ class Dataset:
             raise InputError(f"{self.name}: value range must go from low to high, got ({low}, {high})")
         if self.names is not None and len(self.names) != self.n_samples:
             raise InputError(f"{self.name}: has {len(self.names)} names for {self.n_samples} items")
+        if self.classes is not None and len(self.classes) != self.n_samples:
+            raise InputError(f"{self.name}: has {len(self.classes)} classes for {self.n_samples} items")
 
     def __len__(self) -> int:
         return self.n_samples
@@ -97,8 +106,36 @@ class Dataset:
 
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
         """The items at ``indices`` (or where a mask is true), in that order, with their names and the value range."""
-        names = None if self.names is None else tuple(self.names[i] for i in np.arange(self.n_samples)[indices])
-        return Dataset(self.array[indices], name or self.name, self.value_range, names, self.notes)
+        rows = np.arange(self.n_samples)[indices]
+        names, classes = (
+            None if labels is None else tuple(labels[row] for row in rows) for labels in (self.names, self.classes)
+        )
+        return replace(self, array=self.array[indices], name=name or self.name, names=names, classes=classes)
+
+    def described(self, **labels: Any) -> "Dataset":
+        """The same items with another name, notes, classes, source or value range: values are not checked again."""
+        other = copy(self)
+        for label, value in labels.items():
+            object.__setattr__(other, label, value)
+        return other
+
+    def rescaled(self, value_range: tuple[float, float]) -> "Dataset":
+        """The values brought linearly from this set's value range to another, in single precision (double stays).
+
+        Raises:
+            InputError: a range without extent.
+        """
+        (low, high), (to_low, to_high) = self.value_range, value_range
+        if self.value_range == value_range:
+            return self
+        if low == high:
+            raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
+        dtype = np.float64 if self.array.dtype.itemsize == 8 else np.float32
+        array: Array = (
+            np.subtract(read_stored(self.array), low, dtype=dtype) * ((to_high - to_low) / (high - low)) + to_low
+        )
+        note = f"values were brought from [{low:.6g}, {high:.6g}] to [{to_low:.6g}, {to_high:.6g}]"
+        return replace(self, array=array, value_range=value_range, notes=(*self.notes, note))
 
     def name_of(self, index: int) -> str | None:
         """The name of an item, None where items have none."""
@@ -142,7 +179,10 @@ def _is_absolute(name: str) -> bool:
 
 def _last_part(name: str) -> str:
     """What follows the last separator of a path, of whatever system; sets of a hub have no path."""
-    return name if name.startswith("hf:") else PureWindowsPath(name).name
+    if not name.startswith("hf:"):
+        return PureWindowsPath(name).name
+    place = name.removeprefix("hf:")
+    return f"hf:{PureWindowsPath(place).name}" if _is_absolute(place) else name
 
 
 def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:

@@ -4,58 +4,42 @@
 also have items of one shape, and fit into memory together: both are known before the first value is decoded.
 """
 
-import math
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-
-from safetensors import safe_open
+from typing import Any
 
 from mnemoscope.data.dataset import Dataset
-from mnemoscope.data.files import idx_of, load, pick, split_key
-from mnemoscope.data.idx import is_idx_name, look_at_idx
-from mnemoscope.data.images import look_at_images
-from mnemoscope.data.numpy_files import look_at_npy, npz_members, read_member_header
+from mnemoscope.data.files import load, split_key
+from mnemoscope.data.first_bytes import told_apart
+from mnemoscope.data.options import shape_remedy
+from mnemoscope.data.sources import Look, source_of
 from mnemoscope.errors import InputError
 from mnemoscope.reading import check_memory, limits_memory, reading
 
 
-@dataclass(frozen=True)
-class Look:
-    """What headers say of a data set.
-
-    Attributes:
-        shape: shape ``(n_samples, *event)``.
-        n_bytes: that it takes in memory; 0 for what stays in its file.
-    """
-
-    shape: tuple[int, ...]
-    n_bytes: int
-
-
-def look(source: str | Path) -> Look | None:
+def look(source: Any) -> Look | None:
     """What ``load`` would give for a source, by its headers alone; None where they do not tell.
 
     Raises:
         InputError: as ``load``, for what is wrong with the headers.
     """
-    if str(source) == "digits":
+    if not isinstance(source, str | Path):
         return None
     with reading(source):
-        path, key = split_key(str(source))
-        if path.is_dir():
-            idx = idx_of(path)
-            return _look_at_images(path) if idx is None else Look(*look_at_idx(idx))
-        if not path.is_file():
+        where, key = split_key(str(source))
+        if isinstance(where, str) or not where.exists():
             return None
-        with reading(path):
-            return _look_at_file(path, key)
+        with reading(where):
+            found = source_of(where, str(where))
+            if where.is_dir():
+                return found.look(where, key)
+            with told_apart(where), reading(where):
+                return found.look(where, key)
 
 
 @limits_memory
 def load_together(
-    sources: Mapping[str, str | Path | None], *, max_memory: int | None = None, progress: bool = False
+    sources: Mapping[str, Any], *, max_memory: int | None = None, progress: bool = False, **how: Any
 ) -> dict[str, Dataset]:
     """Load data sets that are to be compared, after a look at all of them.
 
@@ -64,40 +48,30 @@ def load_together(
             are compared with the first. They come back by the same names.
         max_memory: as of ``load``, for all of them together.
         progress: show bars.
+        how: the form in which ``load`` is to bring pictures. With ``value_range``, which sets of floating point have, all
+            are brought to the value range of the first.
 
     Raises:
         InputError: event shapes that differ (axes of size one do not matter), sets that do not fit into memory
-            together, or whatever ``load`` raises.
+            together, a value range where no set is of floating point, or whatever ``load`` raises.
     """
     del max_memory  # it is in force already
     given = {what: source for what, source in sources.items() if source is not None}
-    looks = {what: seen for what, source in given.items() if (seen := look(source)) is not None}
+    # Headers do not tell of another form.
+    formed = how.get("resize") is not None or how.get("channels") is not None
+    looks = {} if formed else {what: seen for what, each in given.items() if (seen := look(each)) is not None}
     first, *others = looks or [""]
     for what in others:
         shape, expected = looks[what].shape[1:], looks[first].shape[1:]
         if [size for size in shape if size != 1] != [size for size in expected if size != 1]:
-            raise InputError(f"{given[what]}: {what} has event shape {shape}, but {given[first]} has {expected}")
+            raise InputError(
+                f"{given[what]}: {what} has event shape {shape}, but {given[first]} has {expected}{shape_remedy(shape, expected)}"
+            )
     check_memory(", ".join(str(given[what]) for what in looks), sum(seen.n_bytes for seen in looks.values()))
-    return {what: load(source, progress=progress) for what, source in given.items()}
-
-
-def _look_at_file(path: Path, key: str | None) -> Look | None:
-    if path.suffix == ".npy":
-        return Look(look_at_npy(path).shape, 0)
-    if path.suffix == ".npz":
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            members = npz_members(archive)
-            header = read_member_header(path, archive, members[pick(path, list(members), key)])
-        return Look(header.shape, header.n_bytes)
-    if path.suffix == ".safetensors":
-        with safe_open(path, framework="pt") as tensors:
-            shape = tuple(tensors.get_slice(pick(path, list(tensors.keys()), key)).get_shape())
-        return Look(shape, path.stat().st_size)
-    if is_idx_name(path.name.removesuffix(".gz")):
-        return Look(*look_at_idx(path))
-    return None
-
-
-def _look_at_images(folder: Path) -> Look:
-    shape, itemsize = look_at_images(folder)
-    return Look(shape, math.prod(shape) * itemsize)
+    sets = {what: load(source, progress=progress, **how) for what, source in given.items()}
+    if how.get("value_range") is None or not sets:
+        return sets
+    if not any(data.array.dtype.kind == "f" for data in sets.values()):
+        raise InputError("value_range: no set is of floating point, whose numbers do not tell their range")
+    target = next(iter(sets.values())).value_range
+    return {what: data.rescaled(target) for what, data in sets.items()}

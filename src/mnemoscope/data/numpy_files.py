@@ -14,11 +14,11 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from mnemoscope.data.arrays import Array
+from mnemoscope.data.first_bytes import PICKLED
 from mnemoscope.data.stored import StoredArray
 from mnemoscope.errors import InputError
 from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored
 
-_PICKLED = "holds pickled Python objects, which are never loaded; save a plain numeric array instead"
 _READ_HEADER = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 _UNPACKED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
 
@@ -61,11 +61,6 @@ def load_npy(path: Path) -> Array:
         return StoredArray.open(file, header.dtype, header.shape, header.offset, fortran_order=order)
 
 
-def npz_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """What an archive holds, by the arrays' names."""
-    return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-
-
 def read_member_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
     """The header of an array in an archive; ``path`` is what errors name.
 
@@ -105,14 +100,14 @@ def _read_header(path: Path, file: Any) -> Header:
     start = file.read(len(npy_format.MAGIC_PREFIX) + 2)
     prefix, version = start[:-2], tuple(start[-2:])
     if prefix != npy_format.MAGIC_PREFIX:
-        what = _PICKLED if start[:1] == b"\x80" else f"is not a NumPy array (it begins with {start.hex() or 'nothing'})"
+        what = PICKLED if start[:1] == b"\x80" else f"is not a NumPy array (it begins with {start.hex() or 'nothing'})"
         raise InputError(f"{path}: {what}")
     if version not in _READ_HEADER:
         raise InputError(f"{path}: has version {version[0]}.{version[1]} of NumPy's format, which holds no plain array")
     counted = _Counted(file)
     shape, fortran_order, dtype = _READ_HEADER[version](counted)
     if dtype.hasobject:
-        raise InputError(f"{path}: {_PICKLED}")
+        raise InputError(f"{path}: {PICKLED}")
     if any(size < 0 for size in shape):
         raise InputError(f"{path}: is damaged: its header claims the shape {shape}")
     return Header(shape, fortran_order, dtype, len(start) + counted.n_read)

@@ -178,9 +178,11 @@ def test_damaged_files_are_named(tmp_path: Path, images: np.ndarray, kind: str) 
 def test_what_does_not_belong_in_an_image_folder_is_named(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(InputError, match=r"notes\.txt"):
+    assert load(tmp_path).notes == ("1 of 2 files were passed over, no images (1 .txt), such as notes.txt",)
+    (tmp_path / "notes.png").write_text("hello")
+    with pytest.raises(InputError, match=r"notes\.png: cannot be read as an image"):
         load(tmp_path)
-    (tmp_path / "notes.txt").unlink()
+    (tmp_path / "notes.png").unlink()
     Image.new("L", (4, 5)).save(tmp_path / "b.png")
     with pytest.raises(InputError, match=r"b\.png: is 4×5 grey uint8, but a\.png is 4×4"):
         load(tmp_path)

@@ -119,6 +119,7 @@ def _data(result: AuditResult) -> dict[str, Any]:
         part: {
             "name": result.label(part),
             "fingerprint": data.fingerprint if result.key is None else keyed(data.fingerprint, result.key),
+            "source": None if data.source is None else dict(data.source),
         }
         for part, data in result.sets.items()
     }

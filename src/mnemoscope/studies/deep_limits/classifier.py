@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mnemoscope.data.idx import load_idx
+from mnemoscope.data.sources.idx import load_idx
 from mnemoscope.errors import InputError
 from mnemoscope.residual import ResidualCNN, smoothness
 from mnemoscope.studies.images import FASHION_MNIST, average_pixels, load_cifar_10

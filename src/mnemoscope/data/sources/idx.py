@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from mnemoscope.data.arrays import Array
+from mnemoscope.data.census import Census
+from mnemoscope.data.sources.contract import ArrayFile, Look
 from mnemoscope.data.stored import StoredArray
 from mnemoscope.errors import InputError
 from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored, reading
@@ -23,6 +25,23 @@ _BLOCK = 2**22
 def is_idx_name(name: str) -> bool:
     """Whether a file of this name (without .gz) is in the IDX format, as MNIST and its kin name theirs."""
     return name.endswith((".idx", "-ubyte")) or "-idx" in name
+
+
+class IdxFile(ArrayFile):
+    """An IDX file, plain or gzipped."""
+
+    reads = "an IDX file (plain or .gz)"
+
+    def recognises(self, where: Any) -> bool:
+        return isinstance(where, Path) and is_idx_name(where.name.removesuffix(".gz")) and where.is_file()
+
+    def look(self, where: Path, key: str | None) -> Look:
+        return Look(*look_at_idx(where))
+
+    def array(self, path: Path, key: str | None) -> tuple[Array, Census]:
+        census = Census("arrays")
+        census.read()
+        return load_idx(path), census
 
 
 def load_idx(path: Path) -> Array:

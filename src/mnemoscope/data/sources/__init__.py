@@ -1,0 +1,49 @@
+"""Sources of data sets, one file each, and the table of them: a new source is a class that stands in ``SOURCES``."""
+
+from typing import Any
+
+from mnemoscope.data.sources.archives import TarOfImages, ZipOfImages
+from mnemoscope.data.sources.array_folder import ARRAY_FILES
+from mnemoscope.data.sources.bundled import Digits, load_digits
+from mnemoscope.data.sources.contract import ArrayFile, Look, Source
+from mnemoscope.data.sources.folders import Folder
+from mnemoscope.data.sources.hugging_face import HuggingFaceDataset, HuggingFaceHub
+from mnemoscope.data.sources.idx import IdxFile
+from mnemoscope.data.sources.torch_datasets import DataLoaderSource, TorchDatasetSource
+from mnemoscope.data.sources.zarr_arrays import ZarrArray
+from mnemoscope.errors import InputError
+
+SOURCES: tuple[Source, ...] = (
+    Digits(),
+    HuggingFaceHub(),
+    *ARRAY_FILES,
+    ZarrArray(),
+    ZipOfImages(),
+    TarOfImages(),
+    IdxFile(),
+    Folder(),
+    HuggingFaceDataset(),
+    DataLoaderSource(),
+    TorchDatasetSource(),
+)
+"""In the order in which they are asked: the first that recognises a source reads it."""
+
+
+def source_of(where: Any, name: str) -> Source:
+    """The source that reads what is there.
+
+    Raises:
+        InputError: none does.
+    """
+    for source in SOURCES:
+        if source.recognises(where):
+            return source
+    raise InputError(f"{name}: unknown format; mnemoscope reads {formats()}")
+
+
+def formats() -> str:
+    """What is read, in words."""
+    return ", ".join(source.reads for source in SOURCES)
+
+
+__all__ = ["SOURCES", "ArrayFile", "Look", "Source", "formats", "load_digits", "source_of"]
