@@ -67,7 +67,7 @@ def _lightning_callback() -> Any:
     """Lightning's base class of callbacks, under either of its two names."""
     for name in _LIGHTNING:
         try:
-            return optional(name, "train").Callback
+            return optional(name, "lightning").Callback
         except MissingExtraError:
             continue
     raise MissingExtraError("lightning", "lightning")
