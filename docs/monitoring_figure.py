@@ -40,10 +40,14 @@ def train(steps: int) -> list[MonitorRecord]:
             record = monitor.update(score, step)
             s = record.samples
             assert s is not None
+            losses = [
+                f"[{v.ratio:g}: {v.train_loss:.4f} {v.holdout_loss:.4f} {v.membership.value:.2f}]"
+                for v in record.levels
+            ]
             print(
                 step, record.decision.state, record.decision.reason, f"closeness {s.closeness:.2f} ({s.reference})",
                 f"copies {s.copies:.2f} (1/3 rule {s.copied:.2f})",
-                *(f"[{v.ratio:g}: {v.train_loss:.4f} {v.holdout_loss:.4f} {v.membership.value:.2f}]" for v in record.levels),
+                *losses,
                 sep="  ", flush=True,
             )  # fmt: skip
     return monitor.records

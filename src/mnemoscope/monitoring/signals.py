@@ -108,9 +108,9 @@ class Probe:
         """
         if not self._checked:
             few, noise = self._holdout[:FEWEST], self._noise[0, :FEWEST]
-            for t, _, _ in self._scales:
-                check_time_scale(score, self.process, few.to(device, dtype), t, noise.to(device, dtype), where)
-            self._checked = True
+            there = few.to(device, dtype), noise.to(device, dtype)
+            works = [check_time_scale(score, self.process, there[0], t, there[1], where) for t, _, _ in self._scales]
+            self._checked = any(works)  # an untrained model does not tell
         denoiser = as_denoiser(score, self.process)
 
         def call(x: Tensor, t: Tensor, level: float) -> Tensor:

@@ -1,6 +1,7 @@
 """The decision: sizes against references, and one probability for all looks."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def test_all_looks_together_have_the_promised_probability(looks: int, false_alar
     rule = Rule(false_alarms, looks)
     spent = [rule.allowance(look) for look in range(1, made + 1)]
     assert sum(spent) <= false_alarms * (1 + 1e-9)
-    assert all(later <= sooner * (1 + 1e-9) for sooner, later in zip(spent, spent[1:], strict=False))
+    assert all(later <= sooner * (1 + 1e-9) for sooner, later in pairwise(spent))
     # The tail from K on is (α/2) L/(K − 1), telescoped: together all of it is used.
     if made > looks:
         assert sum(spent) == pytest.approx(false_alarms / 2 * (2 - looks / made))

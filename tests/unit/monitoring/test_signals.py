@@ -82,7 +82,7 @@ class Nothing(nn.Module):
         ("step 7, σ/α = 0.1: the model returns NaN or Inf", lambda: look(Nothing(float("nan")))),
         (r"step 7, σ/α = 0.1: the model returns \(\d+, 5\) for x", lambda: look(Nothing(1, lambda x: x[:, 1:]))),
         ("step 7, σ/α = 0.1: the model returns tuple", lambda: look(lambda x, t: (x, t), predicts="score")),
-        ("time is on another scale: told 1000 t", lambda: look(Scaled(), predicts="noise")),
+        ("time is on another scale: told 999 t", lambda: look(Scaled(), predicts="noise")),
         ("levels: σ/α = 500 is none of the process", lambda: look(Nothing(0), levels=[500])),
         ("needs at least one noise level", lambda: look(Nothing(0), levels=[])),
         ("predicts.*velocity", lambda: look(Nothing(0), predicts="epsilon")),
@@ -105,7 +105,7 @@ class Scaled(nn.Module):
     """The law's noise prediction for times that are a thousand times as large."""
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return LawScore(LAW, PROCESS).noise(x, (t.double() / 1000).clamp(min=1e-6))
+        return LawScore(LAW, PROCESS).noise(x, (t.double() / 999).clamp(min=1e-6))
 
 
 def overlapping(count: int, noise: float) -> Tensor:
