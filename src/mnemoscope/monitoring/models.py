@@ -120,7 +120,7 @@ def check_time_scale(score: ScoreFunction, process: Process, x0: Tensor, t: Tens
     for scale in (_LAST, 1 / _LAST):
         if (other := error(scale)) < min(_BETTER * told, nothing):
             raise InputError(
-                f"{where}: the model's time is on another scale: told {scale:.3g} t it denoises with error {other:.3g}, "
+                f"{where}: the model's time is on another scale: told {scale:.3g} t its error is {other:.3g}, "
                 f"told t with {told:.3g}"
             )
     return told < _BETTER * nothing

@@ -159,6 +159,8 @@ class MemorizationMonitor:
         where, (device, dtype) = f"step {step}", place_of(model)
         score = as_score(model, self.process, self.train.event_shape, self.predicts)
         with untouched(model, self.seed):
+            self._probe.check(score, where, device, dtype)
+        with untouched(model, self.seed):
             levels = self._probe.look(score, where, device, dtype)
             if samples is None and self.n_samples:
                 samples = self._draw(score, device, dtype)

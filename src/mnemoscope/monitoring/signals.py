@@ -92,6 +92,18 @@ class Probe:
         self._scales = [(t, float(process.alpha(t)), float(process.sigma(t))) for t in times]
         self._perfect = self._references(train, rows)
 
+    def check(self, score: ScoreFunction, where: str, device: torch.device | None, dtype: torch.dtype) -> None:
+        """That the model's time is on the process's scale, until it is seen to work; arguments as for ``look``.
+
+        Raises:
+            InputError: it is not.
+        """
+        if self._checked:
+            return
+        few, noise = (each[:FEWEST].to(device, dtype) for each in (self._holdout, self._noise[0]))
+        works = [check_time_scale(score, self.process, few, t, noise, where) for t, _, _ in self._scales]
+        self._checked = any(works)  # an untrained model does not tell
+
     def look(
         self, score: ScoreFunction, where: str, device: torch.device | None, dtype: torch.dtype
     ) -> tuple[LevelSignals, ...]:
@@ -104,13 +116,8 @@ class Probe:
             dtype: of the model's x.
 
         Raises:
-            InputError: the model returns another shape, NaN or Inf, or its time is on another scale.
+            InputError: the model returns another shape, NaN or Inf.
         """
-        if not self._checked:
-            few, noise = self._holdout[:FEWEST], self._noise[0, :FEWEST]
-            there = few.to(device, dtype), noise.to(device, dtype)
-            works = [check_time_scale(score, self.process, there[0], t, there[1], where) for t, _, _ in self._scales]
-            self._checked = any(works)  # an untrained model does not tell
         denoiser = as_denoiser(score, self.process)
 
         def call(x: Tensor, t: Tensor, level: float) -> Tensor:
