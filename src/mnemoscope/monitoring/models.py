@@ -1,8 +1,5 @@
 """Whatever is trained, as a denoiser D(x, t) = E[x_0 | x_t = x] that is checked at every call."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import torch
 from torch import Tensor, nn
 
@@ -11,11 +8,10 @@ from mnemoscope.errors import InputError
 from mnemoscope.monitoring.untouched import networks_of
 from mnemoscope.networks import NetworkScore
 from mnemoscope.processes import Process, Time
+from mnemoscope.processes.base import as_time
 from mnemoscope.scores import Score, ScoreFunction
 from mnemoscope.scores.base import as_score_function, score_device
 from mnemoscope.torch_state import device_of
-
-Denoiser: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 PREDICTIONS = ("score", "noise", "denoiser", "velocity")
 """What a function may predict; ``velocity`` is that of the library's own networks, ``forward(x, log σ/α)``."""
@@ -26,28 +22,55 @@ _LAST = 999.0
 _BETTER = 0.6
 
 
-def as_score(
-    model: ScoreFunction | nn.Module, process: Process, shape: tuple[int, ...], predicts: str
-) -> ScoreFunction:
-    """What samplers and signals call: a ``Score`` as it is, a function as a score.
+class Model:
+    """A model as what it predicts, and as a score and a denoiser.
+
+    Args:
+        model: a ``Score``, or a function or network of (x, t).
+        process: the forward process.
+        shape: of one item.
+        predicts: what a function returns, one of ``PREDICTIONS``; a ``Score`` says itself.
+
+    Attributes:
+        score: what samplers call.
+        own_time: whether it is a plain function, whose scale of time is not known.
 
     Raises:
         InputError: an unknown ``predicts``, or ``velocity`` of what is no network.
     """
-    check_name(predicts, PREDICTIONS, "predicts")
-    if isinstance(model, Score) or predicts == "score":
-        return model
-    if predicts == "velocity":
-        if not isinstance(model, nn.Module):
-            raise InputError("predicts='velocity' is for networks forward(x, log σ/α); this model is none")
-        return NetworkScore(model, process, shape)
-    function = as_score_function(model)
 
-    def score(x: Tensor, t: Time) -> Tensor:
-        found = _checked(function(x, t), x)
-        return process.score_from_noise(found, t) if predicts == "noise" else process.score_from_denoiser(found, x, t)
+    def __init__(
+        self, model: ScoreFunction | nn.Module, process: Process, shape: tuple[int, ...], predicts: str
+    ) -> None:
+        check_name(predicts, PREDICTIONS, "predicts")
+        if predicts == "velocity" and not isinstance(model, Score):
+            if not isinstance(model, nn.Module):
+                raise InputError("predicts='velocity' is for networks forward(x, log σ/α); this model is none")
+            model = NetworkScore(model, process, shape)
+        self.process, self.own_time = process, not isinstance(model, Score)
+        self.score: ScoreFunction = model
+        if isinstance(model, Score):
+            self._predict, self._predicts = model.denoiser, "denoiser"
+            return
+        self._predict, self._predicts = as_score_function(model), predicts
+        if predicts != "score":
+            self.score = self._as_score
 
-    return score
+    def denoiser(self, x: Tensor, t: Time, scale: float = 1.0) -> Tensor:
+        """E[x_0 | x_t = x]; the function is told ``scale`` times t.
+
+        Raises:
+            InputError: it returns another shape.
+        """
+        found = checked(self._predict(x, t if scale == 1 else scale * as_time(t)), x)
+        if self._predicts == "denoiser":
+            return found
+        if self._predicts == "noise":
+            return self.process.denoiser_from_noise(found, x, t)
+        return self.process.denoiser_from_score(found, x, t)
+
+    def _as_score(self, x: Tensor, t: Time) -> Tensor:
+        return self.process.score_from_denoiser(self.denoiser(x, t), x, t)
 
 
 def place_of(model: object) -> tuple[torch.device | None, torch.dtype]:
@@ -60,23 +83,20 @@ def place_of(model: object) -> tuple[torch.device | None, torch.dtype]:
     return device, weights[0].dtype if weights else torch.float32
 
 
-def as_denoiser(score: ScoreFunction, process: Process, scale: float = 1.0) -> Denoiser:
-    """The denoiser of a score; ``scale`` multiplies the time that a function is told, for the check below."""
-    if isinstance(score, Score):
-        return score.denoiser
-    function = as_score_function(score)
-    return lambda x, t: process.denoiser_from_score(_checked(function(x, scale * t), x), x, t)
+def checked(output: object, x: Tensor) -> Tensor:
+    """What a model returned for x.
 
-
-def _checked(output: object, x: Tensor) -> Tensor:
+    Raises:
+        InputError: no tensor of its shape.
+    """
     if not isinstance(output, Tensor) or output.shape != x.shape:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise InputError(f"the model returns {shape} for x of shape {tuple(x.shape)}")
     return output
 
 
-def denoised(denoiser: Denoiser, x: Tensor, t: Tensor, where: str, batch_size: int) -> Tensor:
-    """The denoiser's output in single precision on the CPU, batch by batch.
+def denoised(model: Model, x: Tensor, t: Tensor, where: str, batch_size: int) -> Tensor:
+    """The model's denoiser in single precision on the CPU, batch by batch.
 
     Raises:
         InputError: an output of another shape, or one that holds NaN or Inf.
@@ -84,7 +104,7 @@ def denoised(denoiser: Denoiser, x: Tensor, t: Tensor, where: str, batch_size: i
     found = []
     for batch in torch.split(x, batch_size):
         try:
-            output = _checked(denoiser(batch, t), batch)
+            output = model.denoiser(batch, t)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         if not bool(torch.isfinite(output).all()):
@@ -93,7 +113,7 @@ def denoised(denoiser: Denoiser, x: Tensor, t: Tensor, where: str, batch_size: i
     return torch.cat(found)
 
 
-def check_time_scale(score: ScoreFunction, process: Process, x0: Tensor, t: Tensor, noise: Tensor, where: str) -> bool:
+def check_time_scale(model: Model, x0: Tensor, t: Tensor, noise: Tensor, where: str) -> bool:
     """Whether the model denoises at all as it is told the time, unless another scale of time makes it.
 
     A network that counts its times from 0 to 999 and is told 0 to 1 takes every x for almost clean. It is found out
@@ -102,9 +122,9 @@ def check_time_scale(score: ScoreFunction, process: Process, x0: Tensor, t: Tens
     Raises:
         InputError: it has.
     """
-    if isinstance(score, Score):
+    if not model.own_time:
         return True
-    x = process.perturb(x0, t, noise)
+    x = model.process.perturb(x0, t, noise)
     nothing = float((x0 - x0.mean(dim=0)).square().mean())
 
     def error(scale: float) -> float:
@@ -112,7 +132,7 @@ def check_time_scale(score: ScoreFunction, process: Process, x0: Tensor, t: Tens
         if scale > 1 and scale * float(t) > _LAST:
             return torch.inf
         try:
-            return float((as_denoiser(score, process, scale)(x, t) - x0).square().mean())
+            return float((model.denoiser(x, t, scale) - x0).square().mean())
         except (IndexError, RuntimeError, ValueError):
             return torch.inf
 

@@ -14,7 +14,7 @@ from mnemoscope.data.arrays import ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.monitoring.decision import GENERALIZING, MEMORIZING, ONSET, STARTING, STATES, Rule, State
 from mnemoscope.monitoring.history import History
-from mnemoscope.monitoring.models import as_score, place_of
+from mnemoscope.monitoring.models import Model, place_of
 from mnemoscope.monitoring.record import MonitorRecord
 from mnemoscope.monitoring.samples import SampleSignals
 from mnemoscope.monitoring.signals import Probe
@@ -157,13 +157,13 @@ class MemorizationMonitor:
 
     def _look(self, model: ScoreFunction | nn.Module, step: int, samples: Dataset | ArrayLike | None) -> MonitorRecord:
         where, (device, dtype) = f"step {step}", place_of(model)
-        score = as_score(model, self.process, self.train.event_shape, self.predicts)
+        watched = Model(model, self.process, self.train.event_shape, self.predicts)
         with untouched(model, self.seed):
-            self._probe.check(score, where, device, dtype)
+            self._probe.check(watched, where, device, dtype)
         with untouched(model, self.seed):
-            levels = self._probe.look(score, where, device, dtype)
+            levels = self._probe.look(watched, where, device, dtype)
             if samples is None and self.n_samples:
-                samples = self._draw(score, device, dtype)
+                samples = self._draw(watched.score, device, dtype)
         found = None if samples is None else self._test(samples, step)
         signals = None if found is None else SampleSignals.of(found)
         before = self.records[-1].decision if self.records else None

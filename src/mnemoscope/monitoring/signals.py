@@ -24,10 +24,9 @@ from mnemoscope.data.arrays import Array, row_chunks
 from mnemoscope.errors import InputError
 from mnemoscope.monitoring.levels import LevelSignals
 from mnemoscope.monitoring.membership import membership, paired_gap, paired_share
-from mnemoscope.monitoring.models import as_denoiser, check_time_scale, denoised
+from mnemoscope.monitoring.models import Model, check_time_scale, denoised
 from mnemoscope.monitoring.perfect import Replaced, perfect_denoiser
 from mnemoscope.processes import Process
-from mnemoscope.scores import ScoreFunction
 from mnemoscope.scores.training_points import WeightedPoints
 
 LEVELS = (0.1, 0.3, 1.0, 3.0)
@@ -92,7 +91,7 @@ class Probe:
         self._scales = [(t, float(process.alpha(t)), float(process.sigma(t))) for t in times]
         self._perfect = self._references(train, rows)
 
-    def check(self, score: ScoreFunction, where: str, device: torch.device | None, dtype: torch.dtype) -> None:
+    def check(self, model: Model, where: str, device: torch.device | None, dtype: torch.dtype) -> None:
         """That the model's time is on the process's scale, until it is seen to work; arguments as for ``look``.
 
         Raises:
@@ -101,16 +100,16 @@ class Probe:
         if self._checked:
             return
         few, noise = (each[:FEWEST].to(device, dtype) for each in (self._holdout, self._noise[0]))
-        works = [check_time_scale(score, self.process, few, t, noise, where) for t, _, _ in self._scales]
+        works = [check_time_scale(model, few, t, noise, where) for t, _, _ in self._scales]
         self._checked = any(works)  # an untrained model does not tell
 
     def look(
-        self, score: ScoreFunction, where: str, device: torch.device | None, dtype: torch.dtype
+        self, model: Model, where: str, device: torch.device | None, dtype: torch.dtype
     ) -> tuple[LevelSignals, ...]:
         """The signals of every level.
 
         Args:
-            score: the model.
+            model: what is looked at.
             where: what errors call this look.
             device: where the model's x must live.
             dtype: of the model's x.
@@ -118,11 +117,10 @@ class Probe:
         Raises:
             InputError: the model returns another shape, NaN or Inf.
         """
-        denoiser = as_denoiser(score, self.process)
 
         def call(x: Tensor, t: Tensor, level: float) -> Tensor:
             at = f"{where}, σ/α = {level:g}"
-            return denoised(denoiser, x.to(device, dtype), t, at, self.batch_size)
+            return denoised(model, x.to(device, dtype), t, at, self.batch_size)
 
         looks = zip(self.levels, self._scales, self._perfect, strict=True)
         return tuple(self._level(call, level, scale, perfect) for level, scale, perfect in looks)

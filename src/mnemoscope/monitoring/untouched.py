@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ def networks_of(function: object) -> list[nn.Module]:
             return
         seen.add(id(value))
         if issubclass(type(value), nn.Module):  # some objects answer for their class, with a warning
-            found[id(value)] = value
+            found[id(value)] = cast(nn.Module, value)
             return
         for held in _held(value):
             visit(held, depth + 1)
