@@ -49,11 +49,11 @@ class Model:
             model = NetworkScore(model, process, shape)
         self.process, self.own_time = process, not isinstance(model, Score)
         self.score: ScoreFunction = model
+        self._predict: ScoreFunction = as_score_function(model)
+        self._predicts = predicts
         if isinstance(model, Score):
             self._predict, self._predicts = model.denoiser, "denoiser"
-            return
-        self._predict, self._predicts = as_score_function(model), predicts
-        if predicts != "score":
+        elif predicts != "score":
             self.score = self._as_score
 
     def denoiser(self, x: Tensor, t: Time, scale: float = 1.0) -> Tensor:
