@@ -46,7 +46,7 @@ MAY_KNOW: dict[str, set[str]] = {
         "torch_state",
     },
     "monitoring": {
-        *("auditing", "choose", "data", "errors", "extras", "networks", "output", "processes", "reading", "sampling"),
+        *("auditing", "choose", "data", "errors", "networks", "output", "processes", "reading", "sampling"),
         *("scores", "torch_state"),
     },
     "testing": {"auditing", "errors", "processes", "scores"},

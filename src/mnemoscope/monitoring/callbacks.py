@@ -1,12 +1,13 @@
 """The monitor in loops that others write: a callback for Lightning."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from torch import nn
 
-from mnemoscope.errors import InputError, MissingExtraError
-from mnemoscope.extras import optional
+from mnemoscope.choose import check_whole
+from mnemoscope.errors import InputError
 from mnemoscope.monitoring.monitor import MemorizationMonitor
 from mnemoscope.scores import ScoreFunction
 
@@ -33,11 +34,9 @@ def lightning_callback(
         stop: end the training as soon as ``monitor.should_stop()``.
 
     Raises:
-        InputError: ``every`` below 1.
-        MissingExtraError: Lightning is not installed.
+        InputError: ``every`` below 1, or Lightning is not installed.
     """
-    if every < 1:
-        raise InputError(f"every must be at least 1, got {every}")
+    every = check_whole(every, "every")
 
     class MonitorCallback(_lightning_callback()):  # type: ignore[misc]
         """Looks after every so many optimizer steps."""
@@ -67,7 +66,7 @@ def _lightning_callback() -> Any:
     """Lightning's base class of callbacks, under either of its two names."""
     for name in _LIGHTNING:
         try:
-            return optional(name, "lightning").Callback
-        except MissingExtraError:
+            return import_module(name).Callback
+        except ModuleNotFoundError:
             continue
-    raise MissingExtraError("lightning", "lightning")
+    raise InputError("Lightning is not installed: pip install lightning")

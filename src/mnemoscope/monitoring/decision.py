@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from mnemoscope.errors import InputError
+from mnemoscope.choose import check_number, check_whole
 from mnemoscope.monitoring.levels import LevelSignals
 from mnemoscope.monitoring.membership import CHANCE, area_bound
 from mnemoscope.monitoring.samples import SampleSignals
@@ -86,12 +86,9 @@ class Rule:
     onset: float = ONSET
 
     def __post_init__(self) -> None:
-        if not 0 < self.false_alarms < 1:
-            raise InputError(f"false_alarms must lie in (0, 1), got {self.false_alarms}")
-        if self.looks < 1:
-            raise InputError(f"looks must be at least 1, got {self.looks}")
-        if not CHANCE < self.onset < 1:
-            raise InputError(f"onset must lie in (0.5, 1), got {self.onset}")
+        check_number(self.false_alarms, "false_alarms", "in (0, 1)", 0, 1)
+        check_whole(self.looks, "looks")
+        check_number(self.onset, "onset", "in (0.5, 1)", CHANCE, 1)
 
     def allowance(self, look: int) -> float:
         """α_k of look k = 1, 2, …: the probability of a false alarm that it may add."""

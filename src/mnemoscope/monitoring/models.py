@@ -10,7 +10,7 @@ from mnemoscope.networks import NetworkScore
 from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import as_time
 from mnemoscope.scores import Score, ScoreFunction
-from mnemoscope.scores.base import as_score_function, score_device
+from mnemoscope.scores.base import as_score_function, returned, score_device
 from mnemoscope.torch_state import device_of
 
 PREDICTIONS = ("score", "noise", "denoiser", "velocity")
@@ -52,7 +52,7 @@ class Model:
         self._predict: ScoreFunction = as_score_function(model)
         self._predicts = predicts
         if isinstance(model, Score):
-            self._predict, self._predicts = model.denoiser, "denoiser"
+            self._predict, self._predicts = model.denoiser, "denoiser"  # whose own precision it keeps
         elif predicts != "score":
             self.score = self._as_score
 
@@ -62,7 +62,7 @@ class Model:
         Raises:
             InputError: it returns another shape.
         """
-        found = checked(self._predict(x, t if scale == 1 else scale * as_time(t)), x)
+        found = self._predict(x, t if scale == 1 else scale * as_time(t))
         if self._predicts == "denoiser":
             return found
         if self._predicts == "noise":
@@ -83,18 +83,6 @@ def place_of(model: object) -> tuple[torch.device | None, torch.dtype]:
     return device, weights[0].dtype if weights else torch.float32
 
 
-def checked(output: object, x: Tensor) -> Tensor:
-    """What a model returned for x.
-
-    Raises:
-        InputError: no tensor of its shape.
-    """
-    if not isinstance(output, Tensor) or output.shape != x.shape:
-        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise InputError(f"the model returns {shape} for x of shape {tuple(x.shape)}")
-    return output
-
-
 def denoised(model: Model, x: Tensor, t: Tensor, where: str, batch_size: int) -> Tensor:
     """The model's denoiser in single precision on the CPU, batch by batch.
 
@@ -104,7 +92,7 @@ def denoised(model: Model, x: Tensor, t: Tensor, where: str, batch_size: int) ->
     found = []
     for batch in torch.split(x, batch_size):
         try:
-            output = model.denoiser(batch, t)
+            output = returned(model.denoiser(batch, t), batch, "denoiser")
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         if not bool(torch.isfinite(output).all()):

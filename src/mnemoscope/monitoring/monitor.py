@@ -9,19 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from mnemoscope.auditing.copy_tests import CopyTest, CopyTests
+from mnemoscope.choose import check_kind, check_name, check_whole
 from mnemoscope.data import Dataset, as_array, as_dataset
 from mnemoscope.data.arrays import ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.monitoring.decision import GENERALIZING, MEMORIZING, ONSET, STARTING, STATES, Rule, State
 from mnemoscope.monitoring.history import History
-from mnemoscope.monitoring.models import Model, place_of
+from mnemoscope.monitoring.models import PREDICTIONS, Model, place_of
 from mnemoscope.monitoring.record import MonitorRecord
 from mnemoscope.monitoring.samples import SampleSignals
 from mnemoscope.monitoring.signals import Probe
 from mnemoscope.monitoring.untouched import untouched
 from mnemoscope.processes import Process
 from mnemoscope.processes.base import standard_normal
-from mnemoscope.sampling import sample
+from mnemoscope.sampling import SOLVERS, sample
 from mnemoscope.scores import ScoreFunction
 
 Logger: TypeAlias = Callable[[dict[str, float], int], object]
@@ -86,14 +87,16 @@ class MemorizationMonitor:
         on_onset: Callable[[MonitorRecord], object] | None = None,
     ) -> None:
         self.train, self.holdout, self.process = as_dataset(train, "train"), as_dataset(holdout, "holdout"), process
-        self.predicts, self.n_samples, self.solver, self.n_steps = predicts, n_samples, solver, n_steps
-        self.batch_size, self.seed, self.log, self.on_onset = batch_size, seed, log, on_onset
+        check_kind(process, Process, "process")
+        check_name(predicts, PREDICTIONS, "predicts")
+        check_name(solver, SOLVERS, "solver")
+        self.predicts, self.solver, self.log, self.on_onset = predicts, solver, log, on_onset
+        self.n_samples, self.n_steps = check_whole(n_samples, "n_samples", 0), check_whole(n_steps, "n_steps")
+        self.seed = check_whole(seed, "seed", 0, 2**63 - 1)
         self.rule = Rule(false_alarms, looks, onset)
-        if n_samples < 0:
-            raise InputError(f"n_samples must not be negative, got {n_samples}")
         self._tests = CopyTests(self.train, self.holdout)
         self._probe = Probe(
-            self.train, self.holdout, process, levels=levels, n_items=n_items, batch_size=batch_size, seed=seed
+            self.train, self.holdout, process, levels=levels, n_items=n_items, batch_size=batch_size, seed=self.seed
         )
         self.records: list[MonitorRecord] = []
         self._current: MonitorRecord | None = None
@@ -116,6 +119,7 @@ class MemorizationMonitor:
             InputError: a model that returns another shape, NaN or Inf, or whose time is on another scale; samples that
                 cannot be compared with ``train``; a step that is not beyond the last one.
         """
+        step = check_whole(step, "step", 0)
         known = next((record for record in self._read_back if record.step == step), None)
         if known is None:
             if self.records and step <= self.records[-1].step:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mnemoscope.choose import check_number, check_whole
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array, row_chunks
 from mnemoscope.errors import InputError
@@ -75,9 +76,10 @@ class Probe:
     ) -> None:
         if holdout.n_samples < FEWEST:
             raise InputError(f"{holdout.name}: needs at least {FEWEST} held-out items, has {holdout.n_samples}")
-        if train.n_samples < 2 or n_items < 2 or batch_size < 1:
-            raise InputError("a look needs at least 2 training items, n_items of 2 and batches of 1")
-        self.process, self.batch_size = process, batch_size
+        if train.n_samples < 2:
+            raise InputError(f"{train.name}: needs at least 2 training items")
+        n_items, self.batch_size = check_whole(n_items, "n_items", 2), check_whole(batch_size, "batch_size")
+        self.process = process
         self.levels = checked_levels(process, levels)
         rng = np.random.default_rng(seed)
         rows, others = (torch.from_numpy(rng.permutation(data.n_samples)[:n_items]) for data in (train, holdout))
@@ -175,6 +177,7 @@ def checked_levels(process: Process, levels: Sequence[float] | None) -> tuple[fl
     if not levels:
         raise InputError("levels: needs at least one noise level")
     for level in levels:
+        check_number(level, "levels: each", "positive")
         if not low <= level <= high:
             raise InputError(
                 f"levels: σ/α = {level:g} is none of the process, which has {low:.3g} to {high:.3g}; levels are "
