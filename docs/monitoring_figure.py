@@ -88,4 +88,4 @@ def draw(records: list[MonitorRecord], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(train(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000), Path(__file__).with_name("monitoring.png"))
+    draw(train(int(sys.argv[1]) if len(sys.argv) > 1 else 8_000), Path(__file__).with_name("monitoring.png"))

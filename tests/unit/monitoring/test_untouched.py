@@ -118,7 +118,7 @@ def test_networks_are_found_wherever_a_function_keeps_them() -> None:
 
 
 def test_what_a_model_draws_is_the_same_at_every_look() -> None:
-    noisy = lambda x, t: -x + torch.randn_like(x)  # noqa: E731
+    noisy = lambda x, t: -x + 0.1 * torch.randn_like(x)  # noqa: E731
     monitor = MemorizationMonitor(TRAIN, HOLDOUT, PROCESS, levels=[0.5])
     first = monitor.update(noisy, 1)
     torch.rand(7)
