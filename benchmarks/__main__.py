@@ -11,7 +11,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("core", "audits", "scores", "theory", "sweeps", "storing", "large_steps", "deep_limits")
+MODULES = ("core", "audits", "scores", "theory", "sweeps", "storing", "large_steps", "deep_limits", "monitoring")
 
 
 def main() -> None:

@@ -45,7 +45,10 @@ MAY_KNOW: dict[str, set[str]] = {
         *("_version", "choose", "data", "errors", "neighbours", "output", "pages", "progress", "reading", "text"),
         "torch_state",
     },
-    "monitoring": {"auditing", "choose", "data", "processes", "sampling", "scores"},
+    "monitoring": {
+        *("auditing", "choose", "data", "errors", "networks", "output", "processes", "reading", "sampling"),
+        *("scores", "torch_state"),
+    },
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {

@@ -18,7 +18,7 @@ rest, are not made.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -31,6 +31,9 @@ _PERMUTATIONS = 2000
 _BOOTSTRAPS = 2000
 _BINS = 5
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+
+References: TypeAlias = Callable[[], tuple[Votes, Float[np.ndarray, " blurs"]]]
+"""Makes the votes of samples of a Gaussian fitted to the training items, and the share at each of ``BLURS``."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Closeness:
         share_interval: its 95 % interval.
         expected: of a generator that knows nothing of which items were trained on.
         p: of the permutation test, one-sided.
+        chance_spread: standard deviation of S over permutations.
         grade: how much that is; None where chance explains it, p > 5 %.
         attraction: S among the samples nearest to any reference item up to those furthest, in fifths.
         nearer_to_train: for each sample, the share of its vote that went to train.
@@ -70,6 +74,7 @@ class Closeness:
     share_interval: tuple[float, float]
     expected: float
     p: float
+    chance_spread: float
     grade: Grade | None
     attraction: tuple[float, ...]
     nearer_to_train: Float[np.ndarray, " samples"]
@@ -108,7 +113,7 @@ class Closeness:
 def closeness(
     votes: Votes,
     n_units: Int[np.ndarray, "strata 2"],
-    references: Callable[[], tuple[Votes, Float[np.ndarray, " blurs"]]],
+    references: References,
     distances: Float[np.ndarray, " samples"],
     rng: np.random.Generator,
 ) -> Closeness:
@@ -117,8 +122,7 @@ def closeness(
     Args:
         votes: of the samples.
         n_units: how many units each stratum has in train and in the held-out set.
-        references: makes the votes of samples of a Gaussian fitted to the training items, and the share at each of
-            ``BLURS``; called only where there is something to grade.
+        references: called only where there is something to grade.
         distances: of the samples to their nearest reference item, for the attraction.
         rng: for permutations and bootstrap.
     """
@@ -135,6 +139,7 @@ def closeness(
         (float(low), float(high)),
         expected_share(votes, n_units),
         p,
+        chance_spread(votes, n_units),
         _graded(several, draws, blurred) if p <= FAMILY_WISE else None,
         tuple(float(votes.nearer_to_train[part].mean()) for part in order if len(part)),
         votes.nearer_to_train,
@@ -159,6 +164,18 @@ def expected_share(votes: Votes, n_units: Int[np.ndarray, "strata 2"]) -> float:
     """The mean of S over permutations: n/(n + m), averaged over strata by their votes."""
     in_train = n_units[:, 0] / np.maximum(n_units.sum(axis=1), 1)
     return float(np.sum(votes.count * in_train[votes.stratum]) / votes.count.sum())
+
+
+def chance_spread(votes: Votes, n_units: Int[np.ndarray, "strata 2"]) -> float:
+    """The standard deviation of S over permutations: of a sum drawn without replacement, in each stratum."""
+    variance = 0.0
+    for stratum in np.unique(votes.stratum):
+        count = votes.count[votes.stratum == stratum]
+        n, m = (int(units) for units in n_units[stratum])
+        total = max(n + m, len(count), 2)
+        about_mean = float(np.sum(count**2)) - float(count.sum()) ** 2 / total
+        variance += n * m / (total * (total - 1)) * about_mean
+    return float(np.sqrt(variance) / votes.count.sum())
 
 
 def permutation_p(votes: Votes, n_units: Int[np.ndarray, "strata 2"], rng: np.random.Generator) -> float:

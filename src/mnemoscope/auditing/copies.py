@@ -23,15 +23,18 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import gammaln
 from scipy.stats import beta, false_discovery_control
 
 FALSE_DISCOVERY_RATE = 0.05
 """Of the listed samples at most this share is false, in the mean."""
 
+DRAWS = 4000
+"""Of the simulation of c."""
+
 _CONFIDENCE = 0.95
 _LARGEST_T = 0.5
 _LEVELS = 48
-_DRAWS = 4000
 
 
 def conformal_p_values(
@@ -88,6 +91,7 @@ def calibrated(
     *,
     samples_worth: float | None = None,
     null_worth: float | None = None,
+    draws: int = DRAWS,
 ) -> Copies:
     """Calibrate a copy score by the scores of honest items.
 
@@ -99,6 +103,7 @@ def calibrated(
         rng: for the simulation of c.
         samples_worth: how many independent items the samples are worth, if fewer than they are.
         null_worth: the same for the honest items.
+        draws: of the simulation; no p-value is below 1/(draws + 1).
     """
     n = len(scores) if samples_worth is None else max(1, round(min(samples_worth, len(scores))))
     m = len(null) if null_worth is None else min(null_worth, len(null))
@@ -106,7 +111,7 @@ def calibrated(
     listed = false_discovery_control(p_values, method="bh") <= FALSE_DISCOVERY_RATE
     ranks = _ranks(len(null))
     t = (1 + (ranks - 1) * (m / len(null))) / (m + 1)
-    sd, law, c = _simulated(t, n, m, rng)
+    sd, law, c = _simulated(t, n, m, rng, draws)
     # A p-value is at most (1 + (k − 1) m'/m)/(m' + 1) if the score is below the k-th of the null.
     share = np.searchsorted(np.sort(scores), np.sort(null)[ranks - 1], side="left") / len(scores)
     return Copies(
@@ -118,6 +123,24 @@ def calibrated(
         float((1 + np.sum(law >= np.max((share - t) / sd))) / (1 + len(law))),
         _detectable(n, float(t[0] + c * sd[0])),
     )
+
+
+def below_all_p(
+    scores: Float[np.ndarray, " samples"], null: Float[np.ndarray, " null"], samples_worth: float, null_worth: float
+) -> float:
+    """The probability that as many honest samples fall below every honest item: exact, however small.
+
+    That the c smallest of n + m scores in random order are all of samples has probability C(n + m − c, m)/C(n + m, m).
+
+    Args:
+        scores: of the samples.
+        null: of the honest items.
+        samples_worth: how many independent items the samples are worth, n.
+        null_worth: the same for the honest items, m.
+    """
+    n, m = min(samples_worth, len(scores)), min(null_worth, len(null))
+    c = np.floor(n * np.mean(scores < null.min()) + 1e-9)
+    return float(np.exp(gammaln(n + m - c + 1) - gammaln(n - c + 1) - gammaln(n + m + 1) + gammaln(n + 1)))
 
 
 def numbers_needed(
@@ -142,11 +165,11 @@ def numbers_needed(
 
 
 def _simulated(
-    t: Float[np.ndarray, " levels"], n: int, m: float, rng: np.random.Generator
+    t: Float[np.ndarray, " levels"], n: int, m: float, rng: np.random.Generator, draws: int = DRAWS
 ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " draws"], float]:
     """The standard deviation at each level, the law of the supremum over honest samples, and its 95 % quantile c."""
     sd = np.sqrt(t * (1 - t) * (1 / n + 1 / m))
-    law = _honest_suprema(t, sd, n, m, rng)
+    law = _honest_suprema(t, sd, n, m, rng, draws)
     return sd, law, float(np.quantile(law, _CONFIDENCE, method="higher"))
 
 
@@ -156,11 +179,16 @@ def _ranks(m: int) -> Int[np.ndarray, " levels"]:
 
 
 def _honest_suprema(
-    t: Float[np.ndarray, " levels"], sd: Float[np.ndarray, " levels"], n: int, m: float, rng: np.random.Generator
+    t: Float[np.ndarray, " levels"],
+    sd: Float[np.ndarray, " levels"],
+    n: int,
+    m: float,
+    rng: np.random.Generator,
+    draws: int,
 ) -> Float[np.ndarray, " draws"]:
     """Draws of sup (G_n − t)/sd: uniform order statistics of the null, and how many of n uniforms lie below each."""
     steps = np.diff(t, prepend=0, append=1) * (m + 1)
-    gaps = rng.standard_gamma(steps, (_DRAWS, len(steps)))
+    gaps = rng.standard_gamma(steps, (draws, len(steps)))
     counts = rng.multinomial(n, gaps / gaps.sum(axis=1, keepdims=True))[:, :-1]
     return np.asarray(np.max((np.cumsum(counts, axis=1) / n - t) / sd, axis=1))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mnemoscope.auditing.copies import Copies, calibrated
+from mnemoscope.auditing.copies import DRAWS, Copies, calibrated
 from mnemoscope.auditing.identical import Identical
 from mnemoscope.auditing.intervals import Rate
 from mnemoscope.auditing.measures import DistanceRatio, Measure, MeasureResult, Search
@@ -55,6 +55,8 @@ def gather(
     measures: Sequence[Measure],
     identical: Identical,
     rng: np.random.Generator,
+    *,
+    draws: int = DRAWS,
 ) -> Evidence:
     """Score samples and null by every measure; calibrate those that may be, the distance ratio always.
 
@@ -65,25 +67,35 @@ def gather(
         measures: to report.
         identical: samples that are identical to a training item.
         rng: for the simulations.
+        draws: of them: no p-value of copies is below 1/(draws + 1).
     """
     standard = next((measure for measure in measures if isinstance(measure, DistanceRatio)), DistanceRatio())
     tested = [standard, *(measure for measure in measures if measure.calibrates and measure is not standard)]
     results = {measure: _result(measure, search, null) for measure in dict.fromkeys([*measures, *tested])}
     worth = independent_samples(search)
-    copies, *further = (_calibrated(results[measure], measure.scores(matched.search), worth, rng) for measure in tested)
+    copies, *further = (
+        _calibrated(results[measure], measure.scores(matched.search), worth, rng, draws) for measure in tested
+    )
     reported = tuple(results[measure] for measure in measures)
     return Evidence(null, reported, copies, tuple(further), identical, results[standard].null_scores)
 
 
 def _calibrated(
-    result: MeasureResult, matched: Float[np.ndarray, " matched"], worth: float, rng: np.random.Generator
+    result: MeasureResult, matched: Float[np.ndarray, " matched"], worth: float, rng: np.random.Generator, draws: int
 ) -> Copies:
     """By the null, and no more than by the matched one."""
     scores, null = result.scores, result.null_scores
     found = calibrated(
-        result.name, result.null_source, scores, null, rng, samples_worth=worth, null_worth=result.effective
+        result.name,
+        result.null_source,
+        scores,
+        null,
+        rng,
+        samples_worth=worth,
+        null_worth=result.effective,
+        draws=draws,
     )
-    other = calibrated(result.name, MATCHED, scores, matched, rng, samples_worth=worth)
+    other = calibrated(result.name, MATCHED, scores, matched, rng, samples_worth=worth, draws=draws)
     return replace(found, p=max(found.p, other.p), share_lower=min(found.share_lower, other.share_lower))
 
 

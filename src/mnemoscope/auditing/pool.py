@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mnemoscope.auditing.closeness import Closeness, closeness
+from mnemoscope.auditing.closeness import Closeness, References, closeness
 from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.measures import Search
@@ -18,7 +18,9 @@ from mnemoscope.auditing.votes import Votes, cast_votes
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array
 
-_REFERENCE_SAMPLES = 1000
+REFERENCE_SAMPLES = 1000
+"""Of the fitted Gaussian, at most."""
+
 _BLURRED = 500
 
 
@@ -61,7 +63,14 @@ class Pool:
         return Null(HELD_OUT, search, self.repeated.rows_of(self.held_out) >= 0, shared)
 
     def closeness(
-        self, comparison: Comparison, search: Search, held_out: Search, rng: np.random.Generator
+        self,
+        comparison: Comparison,
+        search: Search,
+        held_out: Search,
+        rng: np.random.Generator,
+        *,
+        other: TrainingIndex | None = None,
+        references: References | None = None,
     ) -> Closeness:
         """How close samples are to train and, if chance does not explain it, how close a fitted Gaussian would be.
 
@@ -70,19 +79,29 @@ class Pool:
             search: of the samples in it.
             held_out: of the held-out items in it.
             rng: for the references, permutations and bootstrap.
+            other: an index of the held-out items, if there is one.
+            references: what ``references`` gives, called only where it is needed.
         """
-        index, other = comparison.index, comparison.other_index(held_out.items, self.held_out.first)
+        index, other = comparison.index, other or self.index(comparison, held_out)
         to_holdout = comparison.nearest(search.items, other, self.holdout)
         nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
+        n = min(len(search.items), REFERENCE_SAMPLES)
+        asked = references or (lambda: self.references(comparison, other, n, rng))
+        return closeness(self._votes(search.nearest, to_holdout), self._n_units(index, other), asked, nearest, rng)
 
-        def references() -> tuple[Votes, Float[np.ndarray, " blurs"]]:
-            fitted = fitted_gaussians(self.train.array, min(len(search.items), _REFERENCE_SAMPLES), rng)
-            # A Gaussian may be fitted in two ways: neither is a memorizer.
-            closest = max((self._reference(comparison, other, each) for each in fitted), key=lambda votes: votes.share)
-            return closest, blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
+    def index(self, comparison: Comparison, held_out: Search) -> TrainingIndex:
+        """Of the held-out items, where distances are taken."""
+        return comparison.other_index(held_out.items, self.held_out.first)
 
-        votes = self._votes(search.nearest, to_holdout)
-        return closeness(votes, self._n_units(index, other), references, nearest, rng)
+    def references(
+        self, comparison: Comparison, other: TrainingIndex, n: int, rng: np.random.Generator
+    ) -> tuple[Votes, Float[np.ndarray, " blurs"]]:
+        """The votes of so many samples of a Gaussian fitted to train, and the share of blurred training items."""
+        index = comparison.index
+        # A Gaussian may be fitted in two ways: neither is a memorizer.
+        fitted = (self._reference(comparison, other, each) for each in fitted_gaussians(self.train.array, n, rng))
+        closest = max(fitted, key=lambda votes: votes.share)
+        return closest, blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
 
     def _reference(self, comparison: Comparison, other: TrainingIndex, array: Array) -> Votes:
         fitted = comparison.search(Dataset(array, "reference", self.train.value_range))

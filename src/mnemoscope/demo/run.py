@@ -84,7 +84,7 @@ class _Lab:
         network = build_network(NetworkSpec("unet", data.event_shape, {"width": spec.width}), spec.seed)
         training = TrainingSpec(steps=spec.steps, batch_size=64, learning_rate=2e-3, ema_decay=0.99, seed=spec.seed)
         items = data.to_model()
-        monitor = MemorizationMonitor(items, self.holdout.to_model(), _PROCESS, seed=spec.seed)
+        monitor = MemorizationMonitor(items, self.holdout.to_model(), _PROCESS, n_samples=200, seed=spec.seed)
         every = max(1, spec.steps // spec.looks)
         fitted = fit(
             network, items, _PROCESS, training, watch=monitor.update, watch_every=every, progress=self.progress
