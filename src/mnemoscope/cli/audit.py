@@ -86,7 +86,7 @@ def audit(
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
         training, samples, held_out = "the training set", "the generated set", "the held-out set"
-        form = {"resize": resize, "channels": channels, "value_range": value_range}
+        form: dict[str, Any] = {"resize": resize, "channels": channels, "value_range": value_range}
         sets = load_together({training: train, samples: generated, held_out: holdout}, progress=True, **form)
         report = run_audit(
             sets[samples],

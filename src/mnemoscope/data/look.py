@@ -48,8 +48,8 @@ def load_together(
             are compared with the first. They come back by the same names.
         max_memory: as of ``load``, for all of them together.
         progress: show bars.
-        how: the form in which ``load`` is to bring pictures. With ``value_range``, which sets of floating point have, all
-            are brought to the value range of the first.
+        how: the form in which ``load`` is to bring pictures. With ``value_range``, which sets of floating point have,
+            all are brought to the value range of the first.
 
     Raises:
         InputError: event shapes that differ (axes of size one do not matter), sets that do not fit into memory
@@ -64,8 +64,9 @@ def load_together(
     for what in others:
         shape, expected = looks[what].shape[1:], looks[first].shape[1:]
         if [size for size in shape if size != 1] != [size for size in expected if size != 1]:
+            remedy = shape_remedy(shape, expected)
             raise InputError(
-                f"{given[what]}: {what} has event shape {shape}, but {given[first]} has {expected}{shape_remedy(shape, expected)}"
+                f"{given[what]}: {what} has event shape {shape}, but {given[first]} has {expected}{remedy}"
             )
     check_memory(", ".join(str(given[what]) for what in looks), sum(seen.n_bytes for seen in looks.values()))
     sets = {what: load(source, progress=progress, **how) for what, source in given.items()}
