@@ -63,11 +63,13 @@ def reading(path: str | Path, what: str | None = None) -> Iterator[None]:
 
 
 def _check_ends(path: str | Path) -> None:
-    with suppress(OSError, ValueError):  # what is not there, or cannot be asked, is the reader's business
+    try:
         mode = Path(path).stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-            raise InputError(f"{path}: is neither a file nor a folder, but {kind}")
+    except (OSError, ValueError):  # what is not there, or cannot be asked, is the reader's business
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise InputError(f"{path}: is neither a file nor a folder, but {kind}")
 
 
 def check_stored(path: str | Path, claimed: int, stored: int, ratio: int = 1) -> None:
