@@ -1,5 +1,7 @@
 """Whatever is trained, as a denoiser D(x, t) = E[x_0 | x_t = x] that is checked at every call."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -101,34 +103,34 @@ def denoised(model: Model, x: Tensor, t: Tensor, where: str, batch_size: int) ->
     return torch.cat(found)
 
 
-def check_time_scale(model: Model, x0: Tensor, t: Tensor, noise: Tensor, where: str) -> bool:
+def check_time_scale(model: Model, x0: Tensor, times: Sequence[Tensor], noise: Tensor, where: str) -> bool:
     """Whether the model denoises at all as it is told the time, unless another scale of time makes it.
 
-    A network that counts its times from 0 to 999 and is told 0 to 1 takes every x for almost clean. It is found out
-    once it has learned something: told 999 t it has a far smaller error, and one below that of the items' mean.
+    A network that counts its times from 0 to 999 and is told 0 to t_max takes every x for almost clean. It is found out
+    once it has learned something: told 999 t/t_max it has a far smaller error over all times together, and one below
+    that of the items' mean.
 
     Raises:
         InputError: it has.
     """
     if not model.own_time:
         return True
-    x = model.process.perturb(x0, t, noise)
-    nothing = float((x0 - x0.mean(dim=0)).square().mean())
+    nothing = len(times) * float((x0 - x0.mean(dim=0)).square().mean())
 
     def error(scale: float) -> float:
-        # Beyond 999 a table of times has no row, which on some devices ends the process.
-        if scale > 1 and scale * float(t) > _LAST:
-            return torch.inf
         try:
-            return float((model.denoiser(x, t, scale) - x0).square().mean())
+            noisy = [(model.process.perturb(x0, t, noise), t) for t in times]
+            return sum(float((model.denoiser(x, t, scale) - x0).square().mean()) for x, t in noisy)
         except (IndexError, RuntimeError, ValueError):
             return torch.inf
 
     told = error(1.0)
-    for scale in (_LAST, 1 / _LAST):
+    # Never beyond 999, where a table of times has no row, which on some devices ends the process.
+    last = _LAST / model.process.t_max
+    for scale in (last, 1 / last):
         if (other := error(scale)) < min(_BETTER * told, nothing):
             raise InputError(
                 f"{where}: the model's time is on another scale: told {scale:.3g} t its error is {other:.3g}, "
-                f"told t with {told:.3g}"
+                f"told t it is {told:.3g}"
             )
     return told < _BETTER * nothing

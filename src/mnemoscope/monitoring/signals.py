@@ -102,8 +102,8 @@ class Probe:
         if self._checked:
             return
         few, noise = (each[:FEWEST].to(device, dtype) for each in (self._holdout, self._noise[0]))
-        works = [check_time_scale(model, few, t, noise, where) for t, _, _ in self._scales]
-        self._checked = any(works)  # an untrained model does not tell
+        # An untrained model does not tell.
+        self._checked = check_time_scale(model, few, [t for t, _, _ in self._scales], noise, where)
 
     def look(
         self, model: Model, where: str, device: torch.device | None, dtype: torch.dtype

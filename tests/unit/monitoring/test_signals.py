@@ -85,7 +85,7 @@ class Nothing(nn.Module):
             "step 7, σ/α = 0.1: score: must return .* returned tuple",
             lambda: look(lambda x, t: (x, t), predicts="score"),
         ),
-        ("time is on another scale: told 999 t", lambda: look(Scaled(), predicts="noise")),
+        ("time is on another scale: told 333 t", lambda: look(Scaled(), predicts="noise")),
         ("levels: σ/α = 500 is none of the process", lambda: look(Nothing(0), levels=[500])),
         ("needs at least one noise level", lambda: look(Nothing(0), levels=[])),
         ("predicts.*velocity", lambda: look(Nothing(0), predicts="epsilon")),
@@ -108,7 +108,7 @@ class Scaled(nn.Module):
     """The law's noise prediction for times that are a thousand times as large."""
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return LawScore(LAW, PROCESS).noise(x, (t.double() / 999).clamp(min=1e-6))
+        return LawScore(LAW, PROCESS).noise(x, (t.double() * PROCESS.t_max / 999).clamp(min=1e-6))
 
 
 def overlapping(count: int, noise: float) -> Tensor:
