@@ -36,6 +36,9 @@ _GROUP_FILES = {
 """Of a control group with limits on memory, of the first version and of the second: folder, limit, use, and the part of
 the use that the system gives back when it is asked to."""
 
+_NO_LIMIT = 2**60
+"""What the first version says where there is no limit: about as many bytes as there are numbers."""
+
 _max_memory: ContextVar[int | None] = ContextVar("max_memory", default=None)
 _REASON_LENGTH = 200
 
@@ -176,6 +179,8 @@ def _free_in(group: Path, limit: str, use: str, kept: str) -> Iterator[int]:
     with suppress(OSError, ValueError):  # "max", or no limits there
         most, used = (int((group / name).read_text(encoding="ascii")) for name in (limit, use))
         lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        if most >= _NO_LIMIT:
+            return
         back = next((int(line.split()[1]) for line in lines if line.startswith(f"{kept} ")), 0)
         yield max(0, most - used + back)
 

@@ -23,9 +23,9 @@ _SHORTEST_HOST = 2
 
 _QUOTED_PATH = re.compile(r"""(?<=['"])(?:(?:file://)?/|[A-Za-z]:[/\\]|\\\\)[^'"\n]*[/\\](?=[^'"/\\\n]*['"])""")
 _PATH = re.compile(
-    r"""(?<![\w.:/~+-])(?:(?:file://)?/|[A-Za-z]:[/\\]|~[\w-]*/)(?:[^\s/\\'"<>|:;,()\[\]{}]+[/\\])*(?=[\w.-])"""
+    r"""(?<![\w.:/~+-])(?!(?<=<)/[\w-]+>)(?:(?:file://)?/|[A-Za-z]:[/\\]|~[\w-]*/)(?:[^\s/\\'"<>|:;,()\[\]{}]+[/\\])*(?=[\w.-])"""
 )
-"""Absolute paths up to their last parts, of whatever system; between quotes they may have spaces."""
+"""Absolute paths up to their last parts, of whatever system; between quotes they may have spaces. </b> is none."""
 
 
 def printable(text: str) -> str:

@@ -86,8 +86,17 @@ def test_whatever_time_comes_in(t: float | Tensor) -> None:
 
 def test_our_own_scores_get_the_time_as_it_is(generator: torch.Generator) -> None:
     """In double precision, so that samples of a seed stay what they were."""
-    score = EmpiricalScore(torch.randn(5, DIM, generator=generator), PROCESS)
-    assert as_score_function(score) is score
+    seen = []
+
+    class Watched(EmpiricalScore):
+        def __call__(self, x: Tensor, t: float | Tensor) -> Tensor:
+            seen.append(t)
+            return super().__call__(x, t)
+
+    score = Watched(torch.randn(5, DIM, generator=generator), PROCESS)
+    t, x = torch.tensor(0.3, dtype=torch.float64), torch.zeros(4, DIM)
+    assert torch.equal(as_score_function(score)(x, t), score(x, t))
+    assert seen[0] is t
 
 
 def test_samples_live_where_the_caller_says(generator: torch.Generator) -> None:

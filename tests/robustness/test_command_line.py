@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_any_numbers_for_sampling(option: str, value: str) -> None:
         ("train digits --network unet --out new --width 1048576", "network unet width=1048576: needs"),
         ("train digits --network mlp --out new --batch-size 1000000000000", "--batch-size"),
         ("sample empirical:digits --n 1000000000000 --out s.npy", "--n"),
-        ("sample empirical:digits --n 1000000000 --out s.npy", "not enough memory"),
+        ("sample empirical:digits --n 1000000000 --out s.npy", "needs 768.0 GB of memory"),
         ("sample empirical:digits --n 1 --n-steps 1000000000000 --out s.npy", "--n-steps"),
         (f"audit {'a' * 300}.npy digits", "File name too long".lower()),
         (f"sample empirical:digits --n 1 --out {'a' * 300}.npy", "File name too long"),
@@ -166,7 +167,7 @@ def test_details_that_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("mnemoscope.data.load", lambda *_, **__: [][0])
+    monkeypatch.setattr("mnemoscope.data.load_together", lambda *_, **__: [][0])
     monkeypatch.setattr("tempfile.mkstemp", full)
     ran = run(["audit", "digits", "digits"])
     assert (ran.code, len(ran.complaints)) == (70, 1)
@@ -177,7 +178,7 @@ def test_whoever_stops_a_reader_stops_the_command(monkeypatch: pytest.MonkeyPatc
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mnemoscope.data.files.load_digits", stop)
+    monkeypatch.setattr("mnemoscope.data.sources.bundled.load_digits", stop)
     ran = run(["predict", "--data", "digits", "--psi-p", "1", "--time", "1", "--ridge", "1"])
     assert (ran.code, ran.complaints) == (130, ["mnemoscope: interrupted"])
 
@@ -193,8 +194,9 @@ def test_every_numeric_option_has_two_ends_in_its_help() -> None:
         command = commands.pop()
         commands += getattr(command, "commands", {}).values()
         for option in command.params:
-            if option.type.name in ("integer", "float", "integer range", "float range"):
-                ends = getattr(option.type, "min", None), getattr(option.type, "max", None)
+            numbers = {int, float} & {option.type_descriptor.annotation, *get_args(option.type_descriptor.annotation)}
+            if numbers and option.name != "value_range":
+                ends = option.min, option.max
                 open_ended += [f"{command.name} --{option.name}"] * (None in ends)
             if option.name in ("noise_draws", "max_memory"):
                 assert "from 1" in option.help

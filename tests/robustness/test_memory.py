@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from safetensors.numpy import save_file
 import mnemoscope as mn
 from mnemoscope import reading
 from mnemoscope.cli.options import bytes_of
-from mnemoscope.data import files, load, load_labels, load_together, look
+from mnemoscope.data import load, load_labels, load_together, look
 from mnemoscope.errors import InputError
 from tests.robustness.command import run
 
@@ -35,8 +36,13 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def decode(*_: object, **__: object) -> None:
         raise AssertionError("values are decoded")
 
-    for name in ("load_idx", "load_npy", "read_npy_member", "load_image_folder", "_load_safetensors"):
-        monkeypatch.setattr(files, name, decode)
+    names = {"load_idx", "load_npy", "read_npy_member", "read_image", "decode", "_plain"}
+    patched = set()
+    for room, module in list(sys.modules.items()):
+        for name in names & vars(module).keys() if room.startswith("mnemoscope.data") else ():
+            monkeypatch.setattr(module, name, decode)
+            patched.add(name)
+    assert patched == names
 
 
 def write_all(folder: Path, height: int) -> dict[str, Path]:

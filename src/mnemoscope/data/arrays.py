@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Parameter
 
 from mnemoscope.data.stored import StoredArray, read_stored
 from mnemoscope.errors import InputError
@@ -59,7 +60,7 @@ def _from_tensor(values: Tensor, name: str) -> Array:
         kind = "sparse"
     if kind is not None:
         raise InputError(f"{name}: is a {kind} tensor: pass a dense one")
-    if values.is_meta:
+    if has_no_values(values):
         raise InputError(f"{name}: is a tensor without values, on the device 'meta'")
     values = values.detach().cpu().resolve_conj().resolve_neg()
     without = values.is_floating_point() and values.dtype not in (torch.float16, torch.float32, torch.float64)
@@ -96,7 +97,12 @@ def as_tensor(values: Any, name: str) -> Tensor:
 
 
 def _is_plain(values: Tensor) -> bool:
-    return values.layout is torch.strided and not (values.is_nested or values.is_quantized or values.is_meta)
+    return values.layout is torch.strided and not (values.is_nested or values.is_quantized or has_no_values(values))
+
+
+def has_no_values(values: Tensor) -> bool:
+    """Whether this is a tensor of torch's device ``meta``; somebody's own kind of tensor may keep them elsewhere."""
+    return values.is_meta and type(values) in (Tensor, Parameter)
 
 
 def check_items(items: ArrayLike, name: str) -> None:

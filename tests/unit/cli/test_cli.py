@@ -235,7 +235,7 @@ def test_help_lists_the_commands() -> None:
 
 
 def test_defects_are_one_line_and_exit_code_seventy(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("mnemoscope.data.load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("mnemoscope.data.load_together", lambda *_, **__: 1 / 0)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code, out, err = run("audit", "digits", "digits")
     assert (code, out, err.count("\n")) == (70, "", 1)

@@ -56,7 +56,7 @@ def test_the_velocity_gives_score_and_denoiser(process: object, generator: torch
     class Oracle(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.unused = torch.nn.Parameter(torch.zeros(1))
+            self.unused = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
 
         def forward(self, x: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
             torch.testing.assert_close(noise_level, torch.log(sigma / alpha)[:, 0])

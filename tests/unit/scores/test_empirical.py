@@ -104,7 +104,7 @@ def test_samples_land_on_training_points_at_the_rate_of_sigma(generator: torch.G
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (lambda: EmpiricalScore(torch.zeros(0, 3), EDM()), "n_samples"),
+        (lambda: EmpiricalScore(torch.zeros(0, 3), EDM()), "train: is empty"),
         (lambda: EmpiricalScore(torch.zeros(3), EDM()), "n_samples"),
         (lambda: EmpiricalScore(torch.zeros(2, 3), EDM())(torch.zeros(2, 4), 1.0), "event shape"),
         (lambda: EmpiricalScore(torch.zeros(2, 3), EDM())(torch.zeros(2, 3), 0.0), r"sigma\(t\) > 0"),
