@@ -97,12 +97,12 @@ def test_an_implementation_that_is_right_passes(contract) -> None:
 
 
 def test_a_refusal_is_one_line() -> None:
-    class TwoLines(InputError):
+    class TwoLinesError(InputError):
         def __str__(self) -> str:
             return "two\nlines"
 
     def wordy() -> None:
-        raise TwoLines
+        raise TwoLinesError
 
     with pytest.raises(AssertionError, match="one line"):
         assert_refuses(wordy, "wordy")
