@@ -184,7 +184,7 @@ def _honest_suprema(
     n: int,
     m: float,
     rng: np.random.Generator,
-    draws: int,
+    draws: int = DRAWS,
 ) -> Float[np.ndarray, " draws"]:
     """Draws of sup (G_n − t)/sd: uniform order statistics of the null, and how many of n uniforms lie below each."""
     steps = np.diff(t, prepend=0, append=1) * (m + 1)
