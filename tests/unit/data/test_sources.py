@@ -295,7 +295,7 @@ def test_what_nothing_reads() -> None:
 
 
 def test_a_source_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mnemoscope.data import ArrayFile, files
+    from mnemoscope.data import ArrayFile
     from mnemoscope.data.census import Census
 
     class TextFile(ArrayFile):
@@ -306,7 +306,7 @@ def test_a_source_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             census.read()
             return np.loadtxt(path), census
 
-    monkeypatch.setattr(files, "SOURCES", (*SOURCES, TextFile()))
+    monkeypatch.setattr("mnemoscope.data.sources.SOURCES", (*SOURCES, TextFile()))
     np.savetxt(tmp_path / "a.txt", np.eye(3))
     assert isinstance(load(tmp_path / "a.txt"), Dataset)
 
