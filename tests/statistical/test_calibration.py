@@ -8,7 +8,7 @@ for (the unit in the p-value, dependence, the clustering of votes) and must exce
 import numpy as np
 import pytest
 
-from mnemoscope.auditing import closeness, copies
+from mnemoscope.auditing import closeness
 from mnemoscope.auditing.closeness import bootstrap, permutation_p
 from mnemoscope.auditing.copies import calibrated, conformal_p_values
 from mnemoscope.auditing.intervals import clopper_pearson
@@ -49,37 +49,35 @@ def test_p_values_of_dependent_items_are_no_smaller_than_uniform() -> None:
 
 
 @pytest.mark.parametrize(("n", "m"), [(100, 100), (300, 60)])
-def test_the_supremum_has_its_size(n: int, m: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "_DRAWS", 400)
+def test_the_supremum_has_its_size(n: int, m: int) -> None:
     rng, runs = np.random.default_rng(1), 300
-    honest = [calibrated("s", "n", rng.uniform(size=n), rng.uniform(size=m), rng) for _ in range(runs)]
+    honest = [calibrated("s", "n", rng.uniform(size=n), rng.uniform(size=m), rng, draws=400) for _ in range(runs)]
     assert np.mean([found.p <= 0.05 for found in honest]) <= most(0.05, runs)
     assert np.mean([found.share_lower > 0 for found in honest]) <= most(0.05, runs)
 
 
-def test_the_supremum_has_its_size_where_honest_items_lean_on_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "_DRAWS", 400)
+def test_the_supremum_has_its_size_where_honest_items_lean_on_each_other() -> None:
     rng, runs, m = np.random.default_rng(1), 250, 100
 
     def rejected(worth: float | None) -> float:
-        found = [calibrated("s", "n", rng.uniform(size=m), pairs(m, rng), rng, null_worth=worth) for _ in range(runs)]
+        honest = ((rng.uniform(size=m), pairs(m, rng)) for _ in range(runs))
+        found = [calibrated("s", "n", *each, rng, null_worth=worth, draws=400) for each in honest]
         return float(np.mean([each.p <= 0.05 for each in found]))
 
     assert rejected(m / 2) <= most(0.05, runs)
     assert rejected(None) > most(0.05, runs)
 
 
-def test_the_bound_is_below_the_share_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "_DRAWS", 400)
+def test_the_bound_is_below_the_share_of_copies() -> None:
     rng, runs, n = np.random.default_rng(2), 200, 200
     above = []
     for _ in range(runs):
         scores = rng.uniform(size=n)
         scores[:20] *= 0.02
-        above.append(calibrated("s", "n", scores, rng.uniform(size=n), rng).share_lower > 0.1)
+        above.append(calibrated("s", "n", scores, rng.uniform(size=n), rng, draws=400).share_lower > 0.1)
     assert np.mean(above) <= most(0.05, runs)
     # Control: samples that are smaller than honest ones throughout are all called copies, so a bound can be exceeded.
-    assert calibrated("s", "n", scores**4, rng.uniform(size=n), rng).share_lower > 0.1
+    assert calibrated("s", "n", scores**4, rng.uniform(size=n), rng, draws=400).share_lower > 0.1
 
 
 def hubs(rng: np.random.Generator, units: int = 200) -> Votes:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from mnemoscope.auditing.checks import comparable
 from mnemoscope.auditing.copy_tests import CopyTest, CopyTests
 from mnemoscope.choose import check_kind, check_name, check_whole
 from mnemoscope.data import Dataset, as_array, as_dataset
@@ -86,7 +87,8 @@ class MemorizationMonitor:
         history: str | Path | None = None,
         on_onset: Callable[[MonitorRecord], object] | None = None,
     ) -> None:
-        self.train, self.holdout, self.process = as_dataset(train, "train"), as_dataset(holdout, "holdout"), process
+        self.train, self.process = as_dataset(train, "train"), process
+        self.holdout = comparable(as_dataset(holdout, "holdout"), self.train, "the held-out set")
         check_kind(process, Process, "process")
         check_name(predicts, PREDICTIONS, "predicts")
         check_name(solver, SOLVERS, "solver")

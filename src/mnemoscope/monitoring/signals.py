@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mnemoscope.choose import check_number, check_whole
 from mnemoscope.data import Dataset
-from mnemoscope.data.arrays import Array, row_chunks
+from mnemoscope.data.arrays import Array, as_tensor
 from mnemoscope.errors import InputError
 from mnemoscope.monitoring.levels import LevelSignals
 from mnemoscope.monitoring.membership import membership, paired_gap, paired_share
@@ -187,8 +187,7 @@ def checked_levels(process: Process, levels: Sequence[float] | None) -> tuple[fl
 
 
 def _items(data: Dataset, rows: Tensor) -> Tensor:
-    (_, chunk), *_ = row_chunks(data.array[rows.numpy()], rows=len(rows), dtype=torch.float32)
-    return chunk.reshape(len(rows), *data.event_shape)
+    return as_tensor(data.array[rows.numpy()], data.name).float()
 
 
 def _mean_square(error: Tensor, lead: int) -> Array:

@@ -50,7 +50,7 @@ class TestVerdict:
 
     def test_closeness_prints_the_shares_and_the_blur(self) -> None:
         grade = Grade(0.6, (0.02, 0.2), 0.03, 0.25, (0.1, None))
-        found = Closeness(0.71, (0.6, 0.8), 0.5, 0.01, grade, (1.0, 0.5), np.ones(2))
+        found = Closeness(0.71, (0.6, 0.8), 0.5, 0.01, 0.02, grade, (1.0, 0.5), np.ones(2))
         chance = "71.0 % are nearer to train than to the held-out set, 50.0 % by chance"
         shares = f"{chance}, 60.0 % for a Gaussian fitted to the training items"
         drawn = f"They are drawn to the training items: {shares}"
@@ -89,7 +89,7 @@ class TestVerdict:
     @pytest.mark.parametrize("n", [60, 70])
     def test_as_many_reference_samples_as_samples_up_to_a_limit(self, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
         made, fitted = [], pool.fitted_gaussians
-        monkeypatch.setattr(pool, "_REFERENCE_SAMPLES", 65)
+        monkeypatch.setattr(pool, "REFERENCE_SAMPLES", 65)
         monkeypatch.setattr(pool, "fitted_gaussians", lambda *a: made.append(a[1]) or fitted(*a))
         train, holdout = np.random.default_rng(0).normal(size=(2, 90, 5))
         audit(train[:n] + 0.01, train, holdout=holdout)
@@ -109,7 +109,7 @@ class TestVerdict:
 class TestAxes:
     """What the page and the terminal print of both axes."""
 
-    NEAR = Closeness(0.54, (0.5, 0.6), 0.5, 0.3, None, (0.7, 0.6, 0.5, 0.5, 0.4), np.full(150, 0.54))
+    NEAR = Closeness(0.54, (0.5, 0.6), 0.5, 0.3, 0.02, None, (0.7, 0.6, 0.5, 0.5, 0.4), np.full(150, 0.54))
     GRADE = Grade(0.5, (-0.02, 0.1), 0.2, None, (None, 0.0))
 
     def test_an_excess_that_would_have_been_seen_is_half_the_interval(self) -> None:
