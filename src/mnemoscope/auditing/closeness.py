@@ -16,7 +16,7 @@ Where chance does explain S there is nothing to grade, and the searches of both 
 rest, are not made.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -169,12 +169,10 @@ def expected_share(votes: Votes, n_units: Int[np.ndarray, "strata 2"]) -> float:
 def chance_spread(votes: Votes, n_units: Int[np.ndarray, "strata 2"]) -> float:
     """The standard deviation of S over permutations: of a sum drawn without replacement, in each stratum."""
     variance = 0.0
-    for stratum in np.unique(votes.stratum):
-        count = votes.count[votes.stratum == stratum]
-        n, m = (int(units) for units in n_units[stratum])
-        total = max(n + m, len(count), 2)
+    for count, n, m in _strata(votes, n_units):
+        total = n + m
         about_mean = float(np.sum(count**2)) - float(count.sum()) ** 2 / total
-        variance += n * m / (total * (total - 1)) * about_mean
+        variance += n * m / (total * max(total - 1, 1)) * about_mean
     return float(np.sqrt(variance) / votes.count.sum())
 
 
@@ -184,18 +182,26 @@ def permutation_p(votes: Votes, n_units: Int[np.ndarray, "strata 2"], rng: np.ra
     Of units with as many votes only their number in train matters, and these numbers are multivariate hypergeometric.
     """
     drawn = np.zeros(_PERMUTATIONS)
-    for stratum in np.unique(votes.stratum):
-        inside = votes.stratum == stratum
-        count, train = votes.count[inside], votes.is_train[inside]
-        # A count of units that is an estimate may fall below what got votes.
-        n_train, n_holdout = max(n_units[stratum, 0], train.sum()), max(n_units[stratum, 1], (~train).sum())
+    for count, n, m in _strata(votes, n_units):
         values, alike = np.unique(count, return_counts=True)
-        without = n_train + n_holdout - len(count)
-        dealt = rng.multivariate_hypergeometric([*alike, without], n_train, _PERMUTATIONS, method="marginals")
+        without = n + m - len(count)
+        dealt = rng.multivariate_hypergeometric([*alike, without], n, _PERMUTATIONS, method="marginals")
         drawn += dealt[:, :-1] @ values
     observed = votes.count[votes.is_train].sum()
     # Sums of the same votes in another order may differ in the last digits.
     return float((1 + np.sum(drawn >= observed * (1 - 1e-12))) / (1 + _PERMUTATIONS))
+
+
+def _strata(
+    votes: Votes, n_units: Int[np.ndarray, "strata 2"]
+) -> Iterator[tuple[Float[np.ndarray, " units"], int, int]]:
+    """Of each stratum with votes those of its units that got any, and how many units it has in train and held out."""
+    for stratum in np.unique(votes.stratum):
+        inside = votes.stratum == stratum
+        train = votes.is_train[inside]
+        # A count of units that is an estimate may fall below what got votes.
+        n, m = np.maximum(n_units[stratum], [train.sum(), (~train).sum()])
+        yield votes.count[inside], int(n), int(m)
 
 
 def bootstrap(several: Sequence[Votes], rng: np.random.Generator) -> Float[np.ndarray, "several draws"]:

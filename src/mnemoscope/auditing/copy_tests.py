@@ -15,9 +15,9 @@ from mnemoscope.auditing.checks import comparable
 from mnemoscope.auditing.closeness import Closeness
 from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.copies import below_all_p
-from mnemoscope.auditing.evidence import Evidence, gather, independent_samples
+from mnemoscope.auditing.evidence import Evidence, gather
 from mnemoscope.auditing.features import make_features
-from mnemoscope.auditing.measures import DistanceRatio, Search
+from mnemoscope.auditing.measures import DistanceRatio
 from mnemoscope.auditing.nearest import TrainingIndex
 from mnemoscope.auditing.null import LEFT_OUT_ITEMS, Null
 from mnemoscope.auditing.pool import REFERENCE_SAMPLES, Pool
@@ -55,19 +55,22 @@ class CopyTests:
         holdout: items of the same law that were not trained on.
         seed: of the index, and of every test: the same samples give the same result, whatever was tested before.
 
+    Attributes:
+        holdout: in the event shape of ``train``.
+
     Raises:
         InputError: sets that cannot be compared, fewer than two distinct training items, or a held-out set that shares
             items with ``train``, exactly or nearly, which repeats in the data do not explain.
     """
 
     def __init__(self, train: Dataset, holdout: Dataset, *, seed: int = 0) -> None:
-        holdout = comparable(holdout, train, "the held-out set")
+        self.holdout = comparable(holdout, train, "the held-out set")
         repeated, rng = Repeated(train.array), np.random.default_rng(seed)
         if train.n_samples - repeated.redundant < 2:
             raise InputError(f"{train.name}: needs at least 2 distinct training items")
         pixels, as_they_are = make_features("pixels"), make_transformations(())
         self._comparison = Comparison(train, repeated.first, rng, space=pixels, transformation=as_they_are)
-        self._pool = Pool(train, holdout, repeated, Repeated(holdout.array), None, None)
+        self._pool = Pool(train, self.holdout, repeated, Repeated(self.holdout.array), None, None)
         self._null, self._seed = self._pool.null(self._comparison, rng), seed
 
     @cached_property
@@ -99,11 +102,10 @@ class CopyTests:
         near = self._pool.closeness(
             comparison, search, null.search, rng, other=self._other, references=lambda: self._references
         )
-        return CopyTest(evidence, near, min(1.0, 2 * min(evidence.copies.p, self._exact_p(evidence, search, matched))))
+        return CopyTest(evidence, near, min(1.0, 2 * min(evidence.copies.p, self._exact_p(evidence, matched))))
 
     @staticmethod
-    def _exact_p(evidence: Evidence, search: Search, matched: Null) -> float:
-        found, worth = evidence.results[0], independent_samples(search)
-        other = DistanceRatio().scores(matched.search)
-        p = below_all_p(found.scores, found.null_scores, worth, found.effective)
-        return max(p, below_all_p(found.scores, other, worth, len(other)))
+    def _exact_p(evidence: Evidence, matched: Null) -> float:
+        found, other = evidence.results[0], DistanceRatio().scores(matched.search)
+        p = below_all_p(found.scores, found.null_scores, evidence.worth, found.effective)
+        return max(p, below_all_p(found.scores, other, evidence.worth, len(other)))

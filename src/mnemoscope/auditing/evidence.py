@@ -25,6 +25,7 @@ class Evidence:
         further: the other scale-free measures that were asked for, calibrated too.
         identical: samples that are identical to a training item.
         null_scores: distance ratios of the null.
+        worth: how many independent items the samples are worth.
     """
 
     null: Null
@@ -33,6 +34,7 @@ class Evidence:
     further: tuple[Copies, ...]
     identical: Identical
     null_scores: Float[np.ndarray, " null"]
+    worth: float
 
     @property
     def p_values(self) -> dict[str, float]:
@@ -77,7 +79,7 @@ def gather(
         _calibrated(results[measure], measure.scores(matched.search), worth, rng, draws) for measure in tested
     )
     reported = tuple(results[measure] for measure in measures)
-    return Evidence(null, reported, copies, tuple(further), identical, results[standard].null_scores)
+    return Evidence(null, reported, copies, tuple(further), identical, results[standard].null_scores, worth)
 
 
 def _calibrated(

@@ -84,9 +84,8 @@ def _said(error: BaseException) -> int:
     if isinstance(error, typer.Abort | KeyboardInterrupt):
         _complain("interrupted")
         return _INTERRUPTED
-    if isinstance(
-        error, BrokenPipeError
-    ):  # whoever read the results has read enough; as the system ends such a process
+    if isinstance(error, BrokenPipeError):
+        # Whoever read the results has read enough; as the system ends such a process.
         _discard_stdout()
         return 128 + signal.SIGPIPE
     if isinstance(error, OSError) and error.errno in _NO_SPACE and error.filename is None:  # files have their names

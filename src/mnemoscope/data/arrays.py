@@ -60,7 +60,7 @@ def _from_tensor(values: Tensor, name: str) -> Array:
         kind = "sparse"
     if kind is not None:
         raise InputError(f"{name}: is a {kind} tensor: pass a dense one")
-    if has_no_values(values):
+    if _has_no_values(values):
         raise InputError(f"{name}: is a tensor without values, on the device 'meta'")
     values = values.detach().cpu().resolve_conj().resolve_neg()
     without = values.is_floating_point() and values.dtype not in (torch.float16, torch.float32, torch.float64)
@@ -73,7 +73,7 @@ def as_items(values: Any, name: str) -> ArrayLike:
     Raises:
         InputError: as ``as_array`` and ``check_items``.
     """
-    items = values.detach() if isinstance(values, Tensor) and _is_plain(values) else as_array(values, name)
+    items = values.detach() if isinstance(values, Tensor) and is_plain(values) else as_array(values, name)
     check_items(items, name)
     return items
 
@@ -84,7 +84,7 @@ def as_tensor(values: Any, name: str) -> Tensor:
     Raises:
         InputError: as ``as_array``, or numbers that are not real.
     """
-    if isinstance(values, Tensor) and _is_plain(values):
+    if isinstance(values, Tensor) and is_plain(values):
         tensor = values
     else:
         array = as_array(values, name)
@@ -96,11 +96,12 @@ def as_tensor(values: Any, name: str) -> Tensor:
     return tensor
 
 
-def _is_plain(values: Tensor) -> bool:
-    return values.layout is torch.strided and not (values.is_nested or values.is_quantized or has_no_values(values))
+def is_plain(values: Tensor) -> bool:
+    """Whether a tensor is dense and has values: neither sparse, nested, quantized nor of the device ``meta``."""
+    return values.layout is torch.strided and not (values.is_nested or values.is_quantized or _has_no_values(values))
 
 
-def has_no_values(values: Tensor) -> bool:
+def _has_no_values(values: Tensor) -> bool:
     """Whether this is a tensor of torch's device ``meta``; somebody's own kind of tensor may keep them elsewhere."""
     return values.is_meta and type(values) in (Tensor, Parameter)
 

@@ -73,8 +73,6 @@ def load(
                 raise InputError(f"{where}: no such file or folder, and not a bundled data set ('digits')")
             if where.is_file():
                 stack.enter_context(told_apart(where))
-            elif not where.is_dir():
-                raise InputError(f"{where}: is neither a file nor a folder")
         stack.enter_context(reading(where))
         data = source_of(where, str(where)).read(where, key, options).described(name=str(source))
         return _recorded(options.apply(data), options)

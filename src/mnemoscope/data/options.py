@@ -85,9 +85,9 @@ class Options:
             return data
         layout = image_layout(data.event_shape)
         size, first_axis = (self.resize, self.resize), layout == "CHW"
-        if (data.event_shape[1:] if first_axis else data.event_shape[:2]) == size:
+        stored, n_channels = _size_and_depth(data.event_shape, layout)
+        if stored == size:
             return data
-        n_channels = 1 if layout == "HW" else data.event_shape[0 if first_axis else 2]
         check_memory(data.name, data.n_samples * self.resize**2 * n_channels * data.array.dtype.itemsize)
         shape = size if layout == "HW" else (n_channels, *size) if first_axis else (*size, n_channels)
         made, remarks = np.empty((data.n_samples, *shape), data.array.dtype), Counter[str]()
@@ -104,16 +104,19 @@ DEFAULT = Options()
 """Pictures as they are."""
 
 
+def _size_and_depth(event_shape: tuple[int, ...], layout: ImageLayout | None) -> tuple[tuple[int, ...], int]:
+    """Height and width of a picture, and how many channels it has."""
+    if layout == "HW":
+        return event_shape, 1
+    return (event_shape[1:], event_shape[0]) if layout == "CHW" else (event_shape[:2], event_shape[2])
+
+
 def shape_remedy(one: tuple[int, ...], other: tuple[int, ...]) -> str:
     """What brings pictures of two shapes to one; nothing for items that are no pictures."""
     layouts = image_layout(one), image_layout(other)
     if None in layouts:
         return ""
-    sizes = [shape[1:] if layout == "CHW" else shape[:2] for shape, layout in zip((one, other), layouts, strict=True)]
-    depths = [
-        1 if layout == "HW" else shape[0 if layout == "CHW" else 2]
-        for shape, layout in zip((one, other), layouts, strict=True)
-    ]
+    sizes, depths = zip(*map(_size_and_depth, (one, other), layouts), strict=True)
     remedies = []
     if depths[0] != depths[1]:
         remedies.append("--channels grey (where grey is stored as three equal channels) or --channels colour")

@@ -8,7 +8,6 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from mnemoscope.auditing.checks import comparable
 from mnemoscope.auditing.copy_tests import CopyTest, CopyTests
 from mnemoscope.choose import check_kind, check_name, check_whole
 from mnemoscope.data import Dataset, as_array, as_dataset
@@ -88,15 +87,15 @@ class MemorizationMonitor:
         on_onset: Callable[[MonitorRecord], object] | None = None,
     ) -> None:
         self.train, self.process = as_dataset(train, "train"), process
-        self.holdout = comparable(as_dataset(holdout, "holdout"), self.train, "the held-out set")
         check_kind(process, Process, "process")
         check_name(predicts, PREDICTIONS, "predicts")
         check_name(solver, SOLVERS, "solver")
         self.predicts, self.solver, self.log, self.on_onset = predicts, solver, log, on_onset
         self.n_samples, self.n_steps = check_whole(n_samples, "n_samples", 0), check_whole(n_steps, "n_steps")
-        self.seed = check_whole(seed, "seed", 0, 2**63 - 1)
+        self.seed = check_whole(seed, "seed", 0)
         self.rule = Rule(false_alarms, looks, onset)
-        self._tests = CopyTests(self.train, self.holdout)
+        self._tests = CopyTests(self.train, as_dataset(holdout, "holdout"))
+        self.holdout = self._tests.holdout
         self._probe = Probe(
             self.train, self.holdout, process, levels=levels, n_items=n_items, batch_size=batch_size, seed=self.seed
         )

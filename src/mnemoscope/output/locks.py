@@ -92,21 +92,22 @@ def open_lock(path: Path) -> int:
 
 def try_lock(descriptor: int) -> bool:
     """Take the lock of an open file or folder if it is free; where there are no locks, it is."""
+    return _flock(descriptor) is not False
+
+
+def is_dead(descriptor: int) -> bool:
+    """Whether nobody holds the lock of an open file, held from here on; where there are no locks, nobody knows."""
+    return _flock(descriptor) is True
+
+
+def _flock(descriptor: int) -> bool | None:
+    """Whether the lock was free, and is held from here on; None where there are no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True
-    return True
-
-
-def is_dead(descriptor: int) -> bool:
-    """Whether nobody holds the lock of an open file, held from here on; where there are no locks, nobody knows."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        return None
     return True
 
 

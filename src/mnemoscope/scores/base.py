@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from mnemoscope.data.arrays import has_no_values
+from mnemoscope.data.arrays import is_plain
 from mnemoscope.errors import InputError
 from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import as_time
@@ -87,7 +87,7 @@ def check_floating(x: object, what: str, event_shape: tuple[int, ...] | None = N
     """
     if not isinstance(x, Tensor):
         raise InputError(f"{what} must be a tensor, got {type(x).__name__}")
-    usable = x.is_floating_point() and x.itemsize > 1 and x.layout is torch.strided and not has_no_values(x)
+    usable = x.is_floating_point() and x.itemsize > 1 and is_plain(x)
     if not usable or not x.ndim:
         raise InputError(f"{what} must be a batch of floating-point numbers, got {x.dtype} of shape {tuple(x.shape)}")
     if event_shape is not None and x.shape[1:] != event_shape:

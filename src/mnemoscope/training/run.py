@@ -195,7 +195,7 @@ def load_run(folder: str | Path, step: int | None = None, *, weights: str = "ave
     checkpoints = checkpoints_of(folder) if step is None else [folder / f"step-{step:08d}"]
     if not checkpoints or not checkpoints[0].is_dir():
         raise InputError(f"{path}: has no finished checkpoint{'' if step is None else f' of step {step}'}")
-    with reading(path / "run.json"):
+    with reading(path / RUN):
         process = make_process(**description["process"])
         asked = description["network"]
         spec = NetworkSpec(asked["name"], tuple(asked["event_shape"]), asked["options"])
@@ -218,7 +218,7 @@ def _warn_of_lag(path: Path, spec: TrainingSpec, step: int) -> None:
 
 
 def _load_random_features(path: Path, description: dict[str, Any]) -> RandomFeatureGrid:
-    with reading(path / "run.json"):
+    with reading(path / RUN):
         network, process = description["network"], make_process(**description["process"])
         spec = RandomFeatureSpec(**network["options"], **description["training"])
         event_shape, scale = tuple(network["event_shape"]), description["data"]["scale"]

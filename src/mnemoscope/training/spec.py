@@ -54,7 +54,7 @@ class TrainingSpec:
         check_name(self.optimizer, OPTIMIZERS, "optimizer")
         check_number(self.learning_rate, "learning_rate", "positive and finite")
         check_number(self.ema_decay, "ema_decay", "in [0, 1)", 0, 1, closed="[")
-        check_whole(self.seed, "seed", 0, 2**63 - 1)
+        check_whole(self.seed, "seed", 0)
         check_name(self.weighting, WEIGHTINGS, "weighting")
         if isinstance(self.times, str):
             check_name(self.times, TIMES, "times")

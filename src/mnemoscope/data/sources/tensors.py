@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from mnemoscope.data.arrays import Array, as_array
+from mnemoscope.data.arrays import Array, as_array, is_plain
 from mnemoscope.data.census import NO_ARRAY, Census
 from mnemoscope.data.sources.contract import ArrayFile, Look, pick
 from mnemoscope.errors import InputError
@@ -82,7 +82,7 @@ def _flatten(content: Any, prefix: str, tensors: dict[str, Tensor], others: list
 
 
 def _plain(path: Path, tensor: Tensor) -> Array:
-    if tensor.layout is torch.strided and not (tensor.is_quantized or tensor.is_nested or tensor.is_meta):
+    if is_plain(tensor):
         check_stored(path, tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
     return as_array(tensor, str(path))
 
