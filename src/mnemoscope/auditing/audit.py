@@ -127,8 +127,9 @@ def audit(
         _need(n_holdout, resolution, held_out.name, "held-out items")
         units = None if groups is None else Labels.read(groups, train.n_samples, n_holdout, "groups")
         pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
-        nulls = (pool.null(comparison, rng),)
-        near = pool.closeness(comparison, search, nulls[0].search, rng)
+        found, other = pool.find_held_out(comparison)
+        nulls = (pool.null(comparison, found, other, rng),)
+        near = pool.closeness(comparison, search, other, rng)
 
     same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())

@@ -18,7 +18,6 @@ from mnemoscope.auditing.copies import below_all_p
 from mnemoscope.auditing.evidence import Evidence, gather
 from mnemoscope.auditing.features import make_features
 from mnemoscope.auditing.measures import DistanceRatio
-from mnemoscope.auditing.nearest import TrainingIndex
 from mnemoscope.auditing.null import LEFT_OUT_ITEMS, Null
 from mnemoscope.auditing.pool import REFERENCE_SAMPLES, Pool
 from mnemoscope.auditing.repeats import Repeated
@@ -71,11 +70,8 @@ class CopyTests:
         pixels, as_they_are = make_features("pixels"), make_transformations(())
         self._comparison = Comparison(train, repeated.first, rng, space=pixels, transformation=as_they_are)
         self._pool = Pool(train, self.holdout, repeated, Repeated(self.holdout.array), None, None)
-        self._null, self._seed = self._pool.null(self._comparison, rng), seed
-
-    @cached_property
-    def _other(self) -> TrainingIndex:
-        return self._pool.index(self._comparison, self._null.search)
+        found, self._other = self._pool.find_held_out(self._comparison)
+        self._null, self._seed = self._pool.null(self._comparison, found, self._other, rng), seed
 
     @cached_property
     def _references(self) -> tuple[Votes, Float[np.ndarray, " blurs"]]:
@@ -99,9 +95,7 @@ class CopyTests:
         matched = Null.matched(comparison, samples, search, LEFT_OUT_ITEMS, rng)
         identical = null.find_identical(self._pool.repeated.rows_of(Repeated(samples.array)), None)
         evidence = gather(search, null, matched, [DistanceRatio()], identical, rng, draws=_DRAWS)
-        near = self._pool.closeness(
-            comparison, search, null.search, rng, other=self._other, references=lambda: self._references
-        )
+        near = self._pool.closeness(comparison, search, self._other, rng, references=lambda: self._references)
         return CopyTest(evidence, near, min(1.0, 2 * min(evidence.copies.p, self._exact_p(evidence, matched))))
 
     @staticmethod

@@ -44,19 +44,28 @@ class Pool:
     classes: Labels | None
     groups: Labels | None
 
-    def null(self, comparison: Comparison, rng: np.random.Generator) -> Null:
-        """The held-out items as a null.
+    def find_held_out(self, comparison: Comparison) -> tuple[Search, TrainingIndex]:
+        """The held-out items in train, and an index of them where distances are taken.
 
         Raises:
             InputError: they, or their groups, are in train as well.
         """
         check_identical(self.holdout, self.train, self.repeated, self.held_out)
-        search = comparison.search(self.holdout)
-        shared: tuple[Int[np.ndarray, " items"], ...] = ()
         if self.groups is not None:
             self.groups.check_apart("groups")
+        search = comparison.search(self.holdout)
+        return search, comparison.other_index(search.items, self.held_out.first)
+
+    def null(self, comparison: Comparison, search: Search, other: TrainingIndex, rng: np.random.Generator) -> Null:
+        """The held-out items, found in train, as a null.
+
+        Raises:
+            InputError: they are nearly in train as well.
+        """
+        shared: tuple[Int[np.ndarray, " items"], ...] = ()
+        if self.groups is not None:
             shared = (self.groups.holdout,)
-        elif (other := comparison.other_index(search.items, self.held_out.first)).has_near_duplicates:
+        elif other.has_near_duplicates:
             shared = (other.nearest(other.train).units,)
         left_out = Null.left_out(comparison, LEFT_OUT_ITEMS, "law", rng)
         check_near(self.holdout, self.train, comparison.index, search.nearest, left_out.nearest)
@@ -66,10 +75,9 @@ class Pool:
         self,
         comparison: Comparison,
         search: Search,
-        held_out: Search,
+        other: TrainingIndex,
         rng: np.random.Generator,
         *,
-        other: TrainingIndex | None = None,
         references: References | None = None,
     ) -> Closeness:
         """How close samples are to train and, if chance does not explain it, how close a fitted Gaussian would be.
@@ -77,21 +85,16 @@ class Pool:
         Args:
             comparison: with the training set.
             search: of the samples in it.
-            held_out: of the held-out items in it.
+            other: an index of the held-out items.
             rng: for the references, permutations and bootstrap.
-            other: an index of the held-out items, if there is one.
             references: what ``references`` gives, called only where it is needed.
         """
-        index, other = comparison.index, other or self.index(comparison, held_out)
+        index = comparison.index
         to_holdout = comparison.nearest(search.items, other, self.holdout)
         nearest = np.minimum(search.nearest.distances[:, 0], to_holdout.distances[:, 0])
         n = min(len(search.items), REFERENCE_SAMPLES)
         asked = references or (lambda: self.references(comparison, other, n, rng))
         return closeness(self._votes(search.nearest, to_holdout), self._n_units(index, other), asked, nearest, rng)
-
-    def index(self, comparison: Comparison, held_out: Search) -> TrainingIndex:
-        """Of the held-out items, where distances are taken."""
-        return comparison.other_index(held_out.items, self.held_out.first)
 
     def references(
         self, comparison: Comparison, other: TrainingIndex, n: int, rng: np.random.Generator
