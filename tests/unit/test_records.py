@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import pytest
 
 from mnemoscope.errors import InputError
-from mnemoscope.records import JsonRecord, canonical_json, file_checksum, read_record, write_record
+from mnemoscope.records import JsonRecord, canonical_json, file_checksum, has_checksum, read_record, write_record
+from tests.references.checksums import crc32c
 
 
 class Note(JsonRecord):
@@ -97,7 +98,16 @@ def test_canonical_json_is_one_text() -> None:
         canonical_json(float("inf"))
 
 
-def test_the_checksum_of_a_file_is_sha256(tmp_path: Path) -> None:
-    content = bytes(range(256)) * 5000
-    (tmp_path / "x").write_bytes(content)
-    assert file_checksum(tmp_path / "x") == hashlib.sha256(content).hexdigest()
+@pytest.mark.parametrize("content", [b"123456789", b"", bytes(range(256)) * 5000])
+def test_the_checksum_of_a_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    slow = f"{crc32c(content):08x}"
+    assert file_checksum(path) == slow
+    assert slow == "e3069283" or content != b"123456789"
+    older = hashlib.sha256(content).hexdigest()
+    assert has_checksum(path, slow)
+    assert has_checksum(path, older)
+    path.write_bytes(content + b"x")
+    assert not has_checksum(path, slow)
+    assert not has_checksum(path, older)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import google_crc32c
 import numpy as np
 from pydantic import BaseModel
 from safetensors.numpy import load, save
@@ -88,7 +89,7 @@ def serialize_trial(trial: Trial, variables: Variables, provenance: Mapping[str,
         "provenance": dict(provenance),
     }
     record = canonical_json(about)
-    return save(arrays, metadata={"record": record.decode(), "sha256": _checksum(record, arrays)})
+    return save(arrays, metadata={"record": record.decode(), "checksum": _checksum(record, arrays)})
 
 
 def parse_trial(path: Path, key: str, content: bytes) -> Record:
@@ -101,7 +102,9 @@ def parse_trial(path: Path, key: str, content: bytes) -> Record:
     arrays = load(content)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
     about = json.loads(header["record"])
-    if header["sha256"] != _checksum(canonical_json(about), arrays):
+    record = canonical_json(about)
+    expected = _checksum(record, arrays) if "checksum" in header else _older_checksum(record, arrays)
+    if header.get("checksum", header.get("sha256")) != expected:
         raise InputError(f"{path}: is damaged: its checksum does not match")
     if about.get("key", key) != key:  # trials of before have none
         raise InputError(f"{path}: is damaged: it is the result of another trial, {about['key']}")
@@ -110,7 +113,16 @@ def parse_trial(path: Path, key: str, content: bytes) -> Record:
 
 
 def _checksum(record: bytes, arrays: Mapping[str, Array]) -> str:
-    """Of a record as JSON and of contiguous arrays."""
+    """SHA-256 of a record as JSON and of the CRC32C of contiguous arrays."""
+    sums = [
+        f"\n{name} {arrays[name].dtype.str} {arrays[name].shape} {google_crc32c.value(arrays[name]):08x}"
+        for name in sorted(arrays)
+    ]
+    return hashlib.sha256(record + "".join(sums).encode()).hexdigest()
+
+
+def _older_checksum(record: bytes, arrays: Mapping[str, Array]) -> str:
+    """SHA-256 of all, as it was once."""
     digest = hashlib.sha256(record)
     for name in sorted(arrays):
         digest.update(f"\n{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())

@@ -14,7 +14,6 @@ place.
 import re
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,7 +28,7 @@ from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 from mnemoscope.output import atomic_folder, sync_file, temporary_path
 from mnemoscope.reading import reading
-from mnemoscope.records import JsonRecord, file_checksum, read_record, write_record
+from mnemoscope.records import JsonRecord, file_checksum, has_checksum, read_record, write_record
 
 _NETWORK, _AVERAGE, _OPTIMIZER = "network.safetensors", "average.safetensors", "optimizer.safetensors"
 
@@ -78,7 +77,9 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         losses = torch.tensor(state.losses, dtype=torch.float64, device="cpu")
         extra = {"generator": state.generator.get_state(), "losses": losses}
         save_file({**_contiguous(tensors), **extra}, temporary / _OPTIMIZER)
-        files = _checksums_while_syncing(temporary, _NETWORK, _AVERAGE, _OPTIMIZER)
+        files = {name: file_checksum(temporary / name) for name in (_NETWORK, _AVERAGE, _OPTIMIZER)}
+        for name in files:
+            sync_file(temporary / name)
         record = _StateRecord(step=state.step, param_groups=optimizer["param_groups"], files=files)
         write_record(temporary / "state.json", record, target.name)
     return target
@@ -190,18 +191,8 @@ def check_files(folder: Path, checksums: dict[str, str], *names: str) -> None:
     """
     for name in names if checksums else ():
         with reading(folder / name):
-            if file_checksum(folder / name) != checksums.get(name):
+            if not has_checksum(folder / name, checksums.get(name, "")):
                 raise InputError(f"{folder / name}: is damaged: its checksum does not match")
-
-
-def _checksums_while_syncing(folder: Path, *names: str) -> dict[str, str]:
-    """The processor sums the files while the disk takes them: one after the other costs up to as much again."""
-    paths = [folder / name for name in names]
-    with ThreadPoolExecutor(len(paths)) as pool:
-        checksums = pool.map(file_checksum, paths)
-        for path in paths:
-            sync_file(path)
-        return dict(zip(names, checksums, strict=True))
 
 
 def _read_state(checkpoint: Path, *files: str) -> _StateRecord:

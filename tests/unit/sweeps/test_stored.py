@@ -1,4 +1,4 @@
-"""A trial's checksum is what its file has always held, however its arrays lie in memory."""
+"""A trial's checksum is the same however its arrays lie in memory, and those of older files are still compared."""
 
 import hashlib
 import json
@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import save
 
+from mnemoscope.errors import InputError
 from mnemoscope.records import canonical_json
 from mnemoscope.sweeps.stored import parse_trial, serialize_trial
+from tests.references.checksums import crc32c
 from tests.unit.sweeps.sweep_trials import Coin
 
 TRIAL = Coin(bias=0.5, seed=0)
@@ -27,8 +30,8 @@ LAYOUTS = {
 def slow_checksum(about: object, arrays: dict[str, np.ndarray]) -> str:
     parts = [canonical_json(about)]
     for name in sorted(arrays):
-        head = f"\n{name} {arrays[name].dtype.str} {arrays[name].shape}\n"
-        parts += [head.encode(), arrays[name].tobytes()]
+        head = f"\n{name} {arrays[name].dtype.str} {arrays[name].shape} {crc32c(arrays[name].tobytes()):08x}"
+        parts.append(head.encode())
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
@@ -38,7 +41,7 @@ def test_the_checksum_is_that_of_copies(arrays: dict[str, np.ndarray], layout: s
     variables = {name: (tuple(f"{name}{axis}" for axis in range(a.ndim)), a) for name, a in arrays.items()}
     content = serialize_trial(TRIAL, variables, {"code": "0"})
     metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-    assert metadata["sha256"] == slow_checksum(json.loads(metadata["record"]), arrays)
+    assert metadata["checksum"] == slow_checksum(json.loads(metadata["record"]), arrays)
     back = parse_trial(Path("x"), TRIAL.key, content).variables
     for name, (dims, array) in variables.items():
         assert back[name][0] == dims
@@ -46,16 +49,21 @@ def test_the_checksum_is_that_of_copies(arrays: dict[str, np.ndarray], layout: s
 
 
 def test_no_copy_is_made_of_what_lies_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    summed = []
-
-    class Digest:
-        def update(self, data: object) -> None:
-            summed.append(data)
-
-        def hexdigest(self) -> str:
-            return ""
-
-    monkeypatch.setattr("mnemoscope.sweeps.stored.hashlib.sha256", lambda _: Digest())
+    summed: list[object] = []
+    monkeypatch.setattr("google_crc32c.value", lambda data: len(summed) + bool(summed.append(data)))
     array = np.arange(6.0).reshape(2, 3)
     serialize_trial(TRIAL, {"a": (("x", "y"), array)}, {})
-    assert np.shares_memory(np.asarray(summed[-1]), array)
+    (data,) = summed
+    assert np.shares_memory(np.asarray(data), array)
+
+
+def test_older_files_held_one_checksum_of_all() -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    about = {"key": TRIAL.key, "spec": TRIAL.spec, "dims": {"a": ["x", "y"]}, "provenance": {}}
+    record = canonical_json(about)
+    digest = hashlib.sha256(record + f"\na <f8 {array.shape}\n".encode() + array.tobytes()).hexdigest()
+    content = save({"a": array}, metadata={"record": record.decode(), "sha256": digest})
+    np.testing.assert_array_equal(parse_trial(Path("x"), TRIAL.key, content).variables["a"][1], array)
+    changed = save({"a": array + 1}, metadata={"record": record.decode(), "sha256": digest})
+    with pytest.raises(InputError, match="damaged"):
+        parse_trial(Path("x"), TRIAL.key, changed)
