@@ -12,14 +12,18 @@ ROOMS  ?=
 N      ?= 50
 comma  := ,
 
-.PHONY: demo test coverage lint bench fuzz kills mutants docs format clean dist test-minimum test-latest pip-audit
+.PHONY: demo test test-slow coverage lint bench fuzz kills mutants docs format clean dist test-minimum test-latest pip-audit
 
 demo: $(STAMP)
 	$(BIN)/mnemoscope demo --out $(OUT)
 
 # One thread for each of the two processes: numerical libraries would start two in each.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+# What takes more than ten seconds a test: statistics, kills, whole commands in processes of their own.
+test-slow: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m slow
 
 coverage: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term

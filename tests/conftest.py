@@ -1,5 +1,6 @@
 """Shapes are checked at run time in every test: the import hook must come before mnemoscope is imported."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -16,8 +17,13 @@ install_import_hook("mnemoscope", f"{typecheck.__name__}.check")
 
 torch.set_num_threads(1)
 
+# More examples where a change lands than while it is made.
 settings.register_profile(
-    "mnemoscope", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+    "mnemoscope",
+    deadline=None,
+    derandomize=True,
+    max_examples=40 if os.environ.get("CI") else 20,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("mnemoscope")
 

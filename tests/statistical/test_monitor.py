@@ -37,12 +37,14 @@ def alarms(allowance: bool) -> int:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_fifty_looks_at_models_that_cannot_memorize() -> None:
     """The promise, by Bonferroni conservative: at most 10 of 200."""
     assert alarms(allowance=True) <= 10
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_without_the_correction_it_would_cry_wolf() -> None:
     """A negative control: each look at five per cent."""

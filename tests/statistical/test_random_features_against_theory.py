@@ -73,6 +73,7 @@ def theory(activation, psi_n, psi_p, noise_draws, time, *, ridge=RIDGE, spectrum
     return np.array([float(curve.test_loss), float(curve.train_loss)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_ridge_losses(setting):
     simulated = mean_losses(*setting)

@@ -65,6 +65,7 @@ def test_a_mixture_is_measured(digits: tuple[Dataset, Dataset]) -> None:
     assert len(flagged) <= 64  # the list may hold 5 % that are none
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_real_fashion_mnist(fashion: Path) -> None:
     """The main claims at a thirtieth of their size; the full size is in the documentation."""

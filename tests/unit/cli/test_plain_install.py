@@ -90,6 +90,7 @@ def ran(folder: Path) -> dict[str, Ran]:
     return {line: Ran(*result) for line, result in zip(cases, json.loads(done.stdout), strict=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WORKS)
 def test_a_plain_install_does(case: str, ran: dict[str, Ran]) -> None:
     assert ran[WORKS[case]].code == 0, ran[WORKS[case]].err

@@ -130,6 +130,7 @@ def test_small_descent_steps_follow_the_flow(score, data, ridge):
     assert gaps[0] / gaps[1] == pytest.approx(10, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise_draws", [2, math.inf])
 def test_sgd_of_small_steps_comes_down_to_the_flow(score, data, noise_draws):
     """With ever fresh noise, that on all draws; two fixed draws are fitted, at a cost on others."""

@@ -25,6 +25,7 @@ def exact_flow(mean: torch.Tensor, covariance: torch.Tensor, process: Process, x
     return (centred * end / start) @ basis.mT + alpha[1] * mean
 
 
+@pytest.mark.slow
 @every_process
 def test_heuns_error_falls_with_the_square_of_the_step(process: Process, generator: torch.Generator) -> None:
     mean, covariance = gaussian_parameters(3, generator)

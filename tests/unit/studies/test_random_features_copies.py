@@ -87,6 +87,7 @@ def test_the_test_loss_is_of_the_fresh_items(monkeypatch: pytest.MonkeyPatch) ->
     assert found["test_loss"] == pytest.approx(sum(alpha) / 1000, rel=0.05)
 
 
+@pytest.mark.slow
 def test_few_draws_are_learnt_by_heart_and_many_are_not() -> None:
     items, fresh = normal(2, 0), normal(50, 1)
     few, many = (trained(items, fresh, noise_draws=m, steps=100)["train_loss"] for m in (1, 1000))
