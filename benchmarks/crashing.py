@@ -102,6 +102,10 @@ class Case:
             found.append(f"lost: ends with {sorted(marks.items() ^ self._whole[-1].items())}")
         return found if dead else found + self._leftovers(place)
 
+    def is_whole(self, place: Path) -> bool:
+        """Whether the result is there."""
+        return self._marks(place) == self._whole[-1]
+
     def _marks(self, place: Path) -> dict[str, str]:
         """For each file of the result what tells it from the same file of another result."""
         paths = sorted({path for part in self.parts for path in place.glob(part)})

@@ -1,6 +1,7 @@
 """Whatever happens between two steps of writing: a result is there whole, or not at all, and nothing else is left."""
 
 import importlib
+import os
 import re
 import resource
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnemoscope.errors import InputError
+from mnemoscope.errors import InputError, OutputError
 from mnemoscope.output import (
     atomic_companions,
     atomic_file,
@@ -23,14 +24,17 @@ from mnemoscope.output import (
     atomic_folder,
     held_folder,
     locks,
+    open_lock,
     output_folder,
     remove_temporaries,
     write_text,
 )
 from mnemoscope.output.signals import stopped_by, uninterrupted
-from mnemoscope.sweeps.files import replace_folder
+from mnemoscope.sweeps import sweep
+from mnemoscope.sweeps.files import lock, replace_folder
 from tests.robustness.command import run
 from tests.robustness.faults import FAULTS, DeadError, Fault, Steps, steps
+from tests.unit.sweeps.sweep_trials import Coin
 
 PAGES = ("figures/a.svg", "report.html", "report.json")
 
@@ -394,6 +398,48 @@ class TestCommands:
             assert run(["sample", "out", "--n", "1", "--n-steps", "1", "--out", "s.npy"]).code == 0
         else:
             assert [path.name for path in tmp_path.iterdir()] == ["d.npy"]
+
+
+def test_what_was_killed_while_it_made_a_folder_is_cleared_when_the_folder_is_there(tmp_path: Path) -> None:
+    """Its temporary folder lies beside the folder that it had made, and not in it."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / ".mnemoscope-0123456789abcdef.tmp").mkdir()
+    write_pages(tmp_path, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_sweep_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
+    with files_of_at_most(1), pytest.raises(OutputError, match=r"sweep\.json"):
+        sweep([Coin(bias=0.5, seed=0)], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "out").mkdir()
+    with files_of_at_most(1), pytest.raises(OutputError):
+        sweep([Coin(bias=0.5, seed=0)], tmp_path / "out")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "out"]  # theirs
+    assert sweep([Coin(bias=0.5, seed=0)], tmp_path / "out").computed == 1
+    with files_of_at_most(1), pytest.raises(OutputError):
+        sweep([Coin(bias=0.5, seed=1)], tmp_path / "out")
+    assert (tmp_path / "out" / "sweep.json").exists()
+
+
+def test_a_lock_that_its_holder_removes_is_not_held_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opened it before that takes the one that is there then."""
+    place, opened = tmp_path / "lock", []
+
+    def opening(path: Path) -> int:
+        opened.append(open_lock(path))
+        if len(opened) == 1:
+            path.unlink()
+        return opened[-1]
+
+    monkeypatch.setattr("mnemoscope.sweeps.files.open_lock", opening)
+    with lock(place):
+        assert len(opened) == 2
+        assert os.path.samestat(place.stat(), os.fstat(opened[1]))
+        with pytest.raises(InputError, match=rf"another sweep is writing here \(process {os.getpid()} on"), lock(place):
+            pass
 
 
 def test_a_full_disk_for_stdout() -> None:

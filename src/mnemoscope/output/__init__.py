@@ -18,7 +18,7 @@ from mnemoscope.output.folders import (
     output_subfolder,
 )
 from mnemoscope.output.lines import writing
-from mnemoscope.output.locks import open_lock, try_lock
+from mnemoscope.output.locks import is_still, open_lock, try_lock
 from mnemoscope.output.signals import stopped_by, uninterrupted
 from mnemoscope.output.temporaries import remove_temporaries, temporary_path
 from mnemoscope.output.together import atomic_companions, atomic_files
@@ -33,6 +33,7 @@ __all__ = [
     "check_output_file",
     "check_writable",
     "held_folder",
+    "is_still",
     "open_lock",
     "output_folder",
     "output_subfolder",

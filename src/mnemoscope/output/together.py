@@ -19,7 +19,7 @@ from mnemoscope.output.folders import check_absent, held_folder, output_subfolde
 from mnemoscope.output.lines import writing
 from mnemoscope.output.locks import held
 from mnemoscope.output.signals import uninterrupted
-from mnemoscope.output.temporaries import PREFIX, of_the_dead, temporary_folder
+from mnemoscope.output.temporaries import PREFIX, of_the_dead, remove_temporaries, temporary_folder
 
 _WHOLE, _BEFORE = ".whole", ".before"
 
@@ -42,6 +42,7 @@ def atomic_files(folder: str | Path, names: Sequence[str] = (), *, force: bool =
     with held_folder(folder) as (target, fresh):
         finish(target)
         check_absent(target, names, force=force)
+        remove_temporaries(target.parent)  # where one that made the folder, and was killed, had its own
         within = target.parent if fresh else target
         with temporary_folder(target, within) as temporary:
             yield temporary

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from mnemoscope.errors import InputError, OutputError
-from mnemoscope.output import open_lock, try_lock, uninterrupted, writing
+from mnemoscope.output import is_still, open_lock, try_lock, uninterrupted, writing
 
 
 def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
@@ -55,18 +55,25 @@ def lock(path: Path) -> Iterator[None]:
         InputError: another process holds it.
         OutputError: the lock file cannot be written, or is a link or anything else than a file of its own.
     """
-    with writing(path):
-        file = os.fdopen(open_lock(path), "r+", encoding="utf-8")
-    with file:
-        if not try_lock(file.fileno()):
-            holder = file.read(200).strip()
-            raise InputError(f"{path.parent}: another sweep is writing here ({holder})")
-        with writing(path):
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {os.uname().nodename}")
-            file.flush()
-        try:
-            yield
-        finally:
+    descriptor = -1
+    try:
+        while descriptor < 0:
+            with writing(path):
+                descriptor = open_lock(path)
+            if not try_lock(descriptor):
+                holder = os.read(descriptor, 200).decode(errors="replace").strip()
+                os.close(descriptor)
+                descriptor = -1
+                raise InputError(f"{path.parent}: another sweep is writing here ({holder})")
+            if not is_still(path, descriptor):  # its last holder removed it meanwhile
+                os.close(descriptor)
+                descriptor = -1
+        with suppress(OSError):  # a full disk is the business of what has to be written
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}".encode())
+        yield
+    finally:
+        if descriptor >= 0:
             with suppress(OSError):
-                file.truncate(0)  # who held it is nobody's business any more
+                os.ftruncate(descriptor, 0)  # who held it is nobody's business any more
+            os.close(descriptor)

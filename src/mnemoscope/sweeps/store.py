@@ -13,7 +13,7 @@ was not; seconds and hosts stay in the trial files. No pickle is ever read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import numcodecs  # type: ignore[import-untyped]
 import xarray as xr
 
 from mnemoscope.errors import InputError
-from mnemoscope.output import atomic_file, output_folder, output_subfolder, writing
+from mnemoscope.output import atomic_file, output_folder, output_subfolder, uninterrupted, writing
 from mnemoscope.reading import reading
 from mnemoscope.records import read_record, write_record
 from mnemoscope.sweeps.files import lock, replace_folder
@@ -62,6 +62,36 @@ class Store:
         output_folder(root)
         for folder in inner:
             output_subfolder(folder)
+
+    @contextmanager
+    def driven(self, trials: Sequence[Trial], attrs: Mapping[str, Any]) -> Iterator[None]:
+        """Drive this sweep within a block; what was made for it goes again if nothing could be begun.
+
+        Raises:
+            InputError: another process drives it, or ``write_manifest`` says so.
+            OutputError: the store cannot be made or written to.
+        """
+        fresh = not self.root.exists()
+        with uninterrupted():
+            output_folder(self.root)
+        with self.lock():
+            try:
+                self.create()
+                self.write_manifest(trials, attrs)
+            except BaseException:
+                if not self._manifest.exists():
+                    self._remove_empty(fresh)
+                raise
+            yield
+
+    def _remove_empty(self, fresh: bool) -> None:
+        root, *inner = self._folders
+        with suppress(OSError):
+            for folder in inner:
+                folder.rmdir()
+            (root / "lock").unlink()
+            if fresh:
+                root.rmdir()
 
     def lock(self) -> AbstractContextManager[None]:
         """The right to drive this sweep, for one process at a time.
@@ -148,13 +178,13 @@ class Store:
             OutputError: it cannot be written.
         """
         kinds = {type(trial).__name__ for trial in trials}
-        if (self.root / "sweep.json").exists():
+        if self._manifest.exists():
             found = {about["trial"] for about in self.manifest()["trials"].values()}
             if found and found.isdisjoint(kinds):
                 text = f"holds trials of {', '.join(sorted(found))}, not of {', '.join(sorted(kinds))}"
                 raise InputError(f"{self.root}: {text}: choose another directory")
         listed = {trial.key: ListedTrial(trial=type(trial).__name__, spec=trial.spec) for trial in trials}
-        write_record(self.root / "sweep.json", SweepRecord(attrs=dict(attrs), trials=listed))
+        write_record(self._manifest, SweepRecord(attrs=dict(attrs), trials=listed))
 
     def manifest(self) -> dict[str, Any]:
         """What is being swept: "attrs", and "trials" with the kind and spec of each by its key.
@@ -162,7 +192,7 @@ class Store:
         Raises:
             InputError: this is not the directory of a sweep, it is damaged, or newer code wrote it.
         """
-        return read_record(self.root / "sweep.json", SweepRecord).model_dump()
+        return read_record(self._manifest, SweepRecord).model_dump()
 
     def tree(self, trials: Sequence[Trial]) -> xr.DataTree:
         """The finished ones among ``trials`` with named dimensions, one node for each kind."""
@@ -199,6 +229,10 @@ class Store:
     @property
     def _folders(self) -> tuple[Path, ...]:
         return self.root, self.root / "trials", self.root / "failed"
+
+    @property
+    def _manifest(self) -> Path:
+        return self.root / "sweep.json"
 
     def _trial(self, key: str) -> Path:
         return self.root / "trials" / f"{key}.safetensors"

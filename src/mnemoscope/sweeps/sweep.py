@@ -88,9 +88,7 @@ def sweep(
     if retries < 0:
         raise InputError(f"retries: must be at least 0, got {retries}")
     store = Store(Path(out).absolute())
-    store.create()
-    with store.lock():
-        store.write_manifest(trials, attrs or {})
+    with store.driven(trials, attrs or {}):
         damaged = _discard_damaged(store, trials)
         missing = {trial.key for trial in wanted if not store.has(trial.key)}
         # Batches are made of all trials before the finished ones are left out, so that they are the same each time.
