@@ -161,8 +161,8 @@ def _odd_columns(generated: Dataset, train: Dataset) -> list[str]:
     named = range(train.dim) if train.schema is None else [one_name(name) for name in train.schema.coordinates]
     unit = "" if train.schema is None else " (in standard deviations from train's mean)"
     return [
-        f"column {named[column]} has median {middle[column]:.4g} and quartiles {low[column]:.4g} and {high[column]:.4g}, "
-        f"in train {t_middle[column]:.4g}, {t_low[column]:.4g} and {t_high[column]:.4g}{unit}"
+        f"column {named[column]} has median {middle[column]:.4g} and quartiles {low[column]:.4g} and "
+        f"{high[column]:.4g}, in train {t_middle[column]:.4g}, {t_low[column]:.4g} and {t_high[column]:.4g}{unit}"
         for column in np.flatnonzero(odd)[:3]
     ]
 

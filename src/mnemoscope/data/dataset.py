@@ -109,7 +109,7 @@ class Dataset:
         return digest.hexdigest()
 
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
-        """The items at ``indices`` (or where a mask is true), in that order, with their names, labels and value range."""
+        """The items at ``indices`` (or where a mask is true), in that order, with names, labels and value range."""
         rows = np.arange(self.n_samples)[indices]
         kept = {
             what: None if labels is None else tuple(labels[row] for row in rows)
@@ -171,9 +171,7 @@ class Dataset:
         """All items as a tensor with the value range mapped to [−1, 1], the scale on which networks are trained."""
         low, high = self.value_range
         if self.schema is not None:
-            raise InputError(
-                f"{self.name}: is a table: networks and samplers take numbers, as load(...).array has them"
-            )
+            raise InputError(f"{self.name}: is a table; networks and samplers take numbers, as its array has them")
         if low == high:
             raise InputError(f"{self.name}: every value is {low}, there is nothing to scale")
         check_memory(f"{self.name} as a tensor", self.array.size * (8 + dtype.itemsize))  # first in double precision

@@ -54,8 +54,8 @@ def load(
         channels: the axis of channels is to be the ``first`` or the ``last`` of an item; or pictures are to be ``grey``
             (one of three equal channels) or in ``colour`` (three equal channels of a grey picture).
         value_range: what black and white (or the extremes) are, where the number format does not tell: floating point.
-        schema: of a table: what its columns are, by their names (``{"grade": "ordinal:low<mid<high", "id": "left-out"}``)
-            or as a JSON file of that, where it is not to be inferred; or the ``Dataset.schema`` of a training set, by
+        schema: of a table: what its columns are, by their names (``{"grade": "ordinal:low<mid<high", "id": "group"}``),
+            or a JSON file of that, where it is not to be inferred; or the ``Dataset.schema`` of a training set, by
             which held-out and generated rows are to be read.
         max_memory: bytes that this process may take in all; what does not fit is refused before it is decoded. Left
             out, what the machine and the limits set on the process leave.

@@ -49,8 +49,8 @@ def load_together(
         max_memory: as of ``load``, for all of them together.
         progress: show bars.
         how: the form in which ``load`` is to bring pictures, and what columns of tables are declared to be: where the
-            first is a table, the others are read by its schema. With ``value_range``, which sets of floating point have,
-            all are brought to the value range of the first.
+            first is a table, the others are read by its schema. With ``value_range``, which sets of floating point
+            have, all are brought to the value range of the first.
 
     Raises:
         InputError: event shapes that differ (axes of size one do not matter), sets that do not fit into memory

@@ -32,7 +32,7 @@ def as_compared(values: Dataset | ArrayLike, name: str, schema: TableSchema | De
             columns = schema if schema is None or isinstance(schema, TableSchema) else read_declaration(schema)
             return as_rows(from_frame(values, name), None, Options(schema=columns))
     data = as_dataset(values, name)
-    if schema is None or data.schema is not None and isinstance(schema, TableSchema):
+    if schema is None or (data.schema is not None and isinstance(schema, TableSchema)):
         return data
     if not isinstance(schema, TableSchema):
         raise InputError(f"schema: {data.name} is no data frame; load(..., schema=) reads files by it")

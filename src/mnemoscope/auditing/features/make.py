@@ -25,8 +25,8 @@ def make_features(
 
     Args:
         features: ``pixels``; ``z-scores``; ``pca`` or ``pca:K`` with K components; ``torchscript:PATH``; each also with
-            ``cosine:`` before it, which scales the features to length one. Or a module, a callable (``NetworkFeatures`` has their
-            options), or a ``FeatureSpace``.
+            ``cosine:`` before it, which scales the features to length one. Or a module, a callable
+            (``NetworkFeatures`` has their options), or a ``FeatureSpace``.
         cache: folder in which features are kept from one audit to the next; not pixels and z-scores, which cost little.
 
     Raises:

@@ -41,7 +41,8 @@ def scaled(cells: Cells, column: Column, table: str, *, decimal_comma: bool = Fa
     if column.kind == "ordinal":
         ranks = {level: float(rank) for rank, level in enumerate(column.levels)}
         named = names(texts, column.levels)
-        values = np.array([np.nan if is_missing(text) else ranks.get(name, -1) for text, name in zip(texts, named)])
+        pairs = zip(texts, named, strict=True)
+        values = np.array([np.nan if is_missing(text) else ranks.get(name, -1.0) for text, name in pairs])
         bad = _first(used & (values < 0))
         wanted = f"no level of {listed(column.levels)}"
     elif column.kind == "date":
@@ -57,7 +58,7 @@ def scaled(cells: Cells, column: Column, table: str, *, decimal_comma: bool = Fa
         values, place, said, _ = numbers(texts, decimal_comma=decimal_comma)
         bad, wanted = place, "no number"
         if bad is not None and not column.inferred:
-            unread = np.array([np.isnan(value) and not is_missing(text) for value, text in zip(values, texts)])
+            unread = np.isnan(values) & ~np.array([is_missing(text) for text in texts])
             bad = None
     if bad is None and (bad := _first(used & np.isinf(values))) is not None:
         wanted = "infinite"

@@ -139,8 +139,8 @@ def _beside(table: RawTable, schema: TableSchema) -> list[str]:
         other = np.array([name not in column.levels for name in names(cells.texts(), column.levels)])
         if n_other := int(other[cells.codes].sum()):
             notes.append(
-                f"{n_other} of {table.n_rows} rows differ from train in column {one_name(column.name)}, which is constant "
-                f"there and left out"
+                f"{n_other} of {table.n_rows} rows differ from train in column {one_name(column.name)}, which is "
+                f"constant there and left out"
             )
     return notes
 

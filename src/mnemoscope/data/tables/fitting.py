@@ -129,10 +129,11 @@ def about(table: RawTable, schema: TableSchema) -> tuple[str, ...]:
         if column.kind == "left-out" and column.reason is not None:
             reasons.setdefault(column.reason, []).append(column.name)
     notes += [f"{len(left)} columns were left out, {reason}: {listed(left)}" for reason, left in reasons.items()]
-    if few := [cells.name for cells, column in zip(table.columns, schema.columns, strict=True) if _few(cells, column)]:
+    pairs = zip(table.columns, schema.columns, strict=True)
+    if few := [column.name for cells, column in pairs if _few(cells, column)]:
         notes.append(
-            f"{len(few)} columns have no more than {FEW_VALUES} whole numbers and were read as numeric, not as codes of "
-            f"categories: {listed(few)}"
+            f"{len(few)} columns have no more than {FEW_VALUES} whole numbers and were read as numeric, not as codes "
+            f"of categories: {listed(few)}"
         )
     if gaps := [f"{column.name} ({column.missing})" for column in schema.columns if column.missing]:
         notes.append(f"cells are missing in {len(gaps)} columns: {listed(gaps)}")

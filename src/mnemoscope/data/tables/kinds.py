@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -34,7 +34,7 @@ no part of the distance."""
 EMPTY, CONSTANT, IDENTIFIER = (
     "no cell is filled",
     "one content throughout",
-    "every row has another, as identifiers have",
+    "every row has another content, as identifiers have",
 )
 
 _FEW = 50
@@ -115,7 +115,7 @@ def _declared(value: Any, what: str) -> Declared:
     if isinstance(value, Declared):
         return value
     if isinstance(value, Mapping):
-        kind, levels, pattern = (value.get(key) for key in ("kind", "levels", "pattern"))
+        kind, levels, pattern = value.get("kind", ""), value.get("levels"), value.get("pattern")
     else:
         check_kind(value, str, what)
         kind, _, more = value.partition(":")
@@ -126,7 +126,7 @@ def _declared(value: Any, what: str) -> Declared:
     check_name(kind, get_args(Kind), what)
     if levels is not None and (isinstance(levels, str) or len(set(levels)) < max(2, len(levels))):
         raise InputError(f"{what}: needs two different levels or more, in their order, as ordinal:low<mid<high")
-    return Declared(kind, None if levels is None else tuple(map(str, levels)), pattern)
+    return Declared(cast("Kind", kind), None if levels is None else tuple(map(str, levels)), pattern)
 
 
 @dataclass(frozen=True)
