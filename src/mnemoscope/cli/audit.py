@@ -24,7 +24,7 @@ def audit(
     ] = None,
     measure: Annotated[list[str] | None, typer.Option(help="Measure; repeat for several.")] = None,
     features: Annotated[
-        str, typer.Option(help="Where distances are taken: pixels, pca:K, torchscript:FILE.")
+        str, typer.Option(help="Where distances are taken: pixels, z-scores, pca:K, torchscript:FILE.")
     ] = "pixels",
     transformations: Annotated[
         list[str] | None,
