@@ -151,7 +151,7 @@ def test_kinds_are_inferred_and_may_be_declared(tmp_path: Path) -> None:
         "2 columns were left out, every row has another content, as identifiers have: key, name",
         "1 columns were left out, one content throughout: same",
         "1 columns have no more than 10 whole numbers and were read as numeric, not as codes of categories: few",
-        "cells are missing in 1 columns: gap (3)",
+        "cells are missing in 1 columns, such as gap (3)",
     ):
         assert said in read.notes
     (tmp_path / "schema.json").write_text(json.dumps({"columns": read.schema.to_dict()}))
@@ -254,14 +254,16 @@ class TestOtherSets:
     def test_what_train_does_not_have_is_said(self) -> None:
         other = self.read(lambda frame: frame.assign(colour="pink", size=frame["size"].where(frame.index > 1)))
         assert other.notes == (
-            "2 cells of column size are missing, none of train's",
-            "40 of 40 rows have 1 contents of column colour that train does not have, such as pink",
+            "cells of column size are missing, and none of train's, such as 2 of 40",
+            "column colour has contents that train's does not have, such as pink; they are 1, in 40 of 40 rows",
         )
         with pytest.raises(InputError, match="row 0 of column 'size' is 'large', no number"):
             self.read(lambda frame: frame.assign(size="large"))
         constant = load(FRAME.assign(k=1))
         said = load(FRAME.assign(k=[1, 2] * 20), schema=constant.schema).notes
-        assert "20 of 40 rows differ from train in column k, which is constant there and left out" in said
+        assert (
+            "column k is constant in train and left out, and has other contents here, such as in 20 of 40 rows" in said
+        )
 
     def test_one_value_in_other_words(self) -> None:
         """Truth values as numbers, whole numbers with a point, dates in another form, words as numbers by order."""
@@ -273,7 +275,7 @@ class TestOtherSets:
         np.testing.assert_array_equal(read.array, train.array)
         assert read.notes == ()
         holes = load(FRAME.assign(code=0, size="unknown"), schema=train.schema)
-        assert "40 cells of column size are no numbers and were read as missing" in holes.notes
+        assert "cells of column size that are no numbers were read as missing, such as 40" in holes.notes
 
     def test_arrays_without_names(self, tmp_path: Path) -> None:
         values = RNG.normal(size=(N, 3))

@@ -4,14 +4,17 @@ A column is a code for each row and the distinct contents that the codes stand f
 once, however often it stands in the column.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 from numpy.typing import NDArray
 
+from mnemoscope.data.tables.texts import Values, is_missing, numbers
 from mnemoscope.errors import InputError
 from mnemoscope.text import listed, one_name
 
@@ -28,12 +31,15 @@ class Cells:
         contents: the distinct contents: texts; numbers; dates in seconds since 1970; or levels in their order, texts as
             well. NaN is a number or a date that is missing.
         form: what they are.
+        decimal_comma: whether a comma in a number is a decimal one where the numbers leave that open, by how the file
+            separates its columns.
     """
 
     name: str
     codes: Int[np.ndarray, " rows"]
     contents: Shaped[np.ndarray, " distinct"]
     form: Form = "texts"
+    decimal_comma: bool = False
 
     @classmethod
     def of_numbers(cls, name: str, values: NDArray[Any], form: Form = "numbers") -> "Cells":
@@ -45,11 +51,31 @@ class Cells:
         """The first row with a content."""
         return int(np.argmax(self.codes == content))
 
+    @cached_property
     def texts(self) -> list[str]:
         """The contents as texts: whole numbers without a point."""
         if self.form in ("texts", "levels"):
             return [str(content) for content in self.contents]
-        return ["" if np.isnan(value) else plain(value) for value in self.contents.tolist()]
+        return ["" if math.isnan(value) else plain(value) for value in self.contents.tolist()]
+
+    @cached_property
+    def counts(self) -> Int[np.ndarray, " distinct"]:
+        """How many rows have each content."""
+        return np.bincount(self.codes, minlength=len(self.contents))
+
+    @cached_property
+    def numbers(self) -> Values:
+        """The contents as numbers."""
+        if self.form in ("numbers", "dates"):
+            return Values(self.contents, None, None, int(np.sum(~np.isnan(self.contents))))
+        return numbers(self.texts, decimal_comma=self.decimal_comma)
+
+    @cached_property
+    def missing(self) -> Bool[np.ndarray, " distinct"]:
+        """Which contents stand for nothing."""
+        if self.form in ("numbers", "dates"):
+            return np.isnan(self.contents)
+        return np.array([is_missing(text) for text in self.texts], dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +87,12 @@ class RawTable:
         columns: in their order.
         n_rows: number of rows.
         notes: what was found out about the file.
-        decimal_comma: whether a comma in a number is a decimal one, by how the file separates its columns.
     """
 
     name: str
     columns: tuple[Cells, ...]
     n_rows: int
     notes: tuple[str, ...] = ()
-    decimal_comma: bool = False
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -103,4 +127,4 @@ def check_unique(names: Sequence[str], table: str) -> None:
 
 def plain(value: float) -> str:
     """A number as text, the same for 1, 1.0 and 1e0."""
-    return str(int(value)) if value == int(value) and abs(value) < 2**63 else repr(value)
+    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 2**63 else repr(value)

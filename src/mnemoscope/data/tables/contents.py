@@ -29,43 +29,33 @@ class Scaled(NamedTuple):
     unread: Bool[np.ndarray, " contents"]
 
 
-def scaled(cells: Cells, column: Column, table: str, *, decimal_comma: bool = False) -> Scaled:
+def scaled(cells: Cells, column: Column, table: str) -> Scaled:
     """The contents as numbers, seconds or ranks.
 
     Raises:
         InputError: a content that is none, infinite, or no level of an ordinal column; its row is named.
     """
-    texts = cells.texts()
-    used = np.bincount(cells.codes, minlength=len(texts)) > 0
-    unread, said = np.zeros(len(texts), bool), None
+    used, unread, said = cells.counts > 0, np.zeros(len(cells.contents), bool), None
     if column.kind == "ordinal":
         ranks = {level: float(rank) for rank, level in enumerate(column.levels)}
-        named = names(texts, column.levels)
-        pairs = zip(texts, named, strict=True)
-        values = np.array([np.nan if is_missing(text) else ranks.get(name, -1.0) for text, name in pairs])
-        bad = _first(used & (values < 0))
-        wanted = f"no level of {listed(column.levels)}"
-    elif column.kind == "date":
-        if cells.form == "dates":
-            return Scaled(cells.contents, None, unread)
-        day_first = column.day_first if column.day_first is not None else day_is_first(texts)[0]
-        values, place, said, _ = dates(texts, pattern=column.pattern, day_first=day_first)
-        bad = place
+        pairs = zip(cells.missing, names(cells.texts, column.levels), strict=True)
+        values = np.array([np.nan if missing else ranks.get(name, -1.0) for missing, name in pairs])
+        bad, wanted = _first(used & (values < 0)), f"no level of {listed(column.levels)}"
+    elif column.kind == "date" and (cells.form == "texts" or column.pattern is not None):
+        day_first = column.day_first if column.day_first is not None else day_is_first(cells.texts)[0]
+        values, bad, said, _ = dates(cells.texts, pattern=column.pattern, day_first=day_first)
         wanted = "no date" if column.pattern is None else f"no date as {column.pattern}"
-    elif cells.form in ("numbers", "dates"):
-        values, bad, wanted = cells.contents, None, ""
     else:
-        values, place, said, _ = numbers(texts, decimal_comma=decimal_comma)
-        bad, wanted = place, "no number"
+        values, bad, said, _ = cells.numbers
+        wanted = "no number"
         if bad is not None and not column.inferred:
-            unread = np.isnan(values) & ~np.array([is_missing(text) for text in texts])
-            bad = None
+            unread, bad = np.isnan(values) & ~cells.missing, None
     if bad is None and (bad := _first(used & np.isinf(values))) is not None:
         wanted = "infinite"
     if bad is not None:
         raise InputError(
             f"{table}: row {cells.row_of(bad)} of column {one_name(repr(column.name))} is "
-            f"{one_name(repr(texts[bad]))}, {wanted}"
+            f"{one_name(repr(cells.texts[bad]))}, {wanted}"
         )
     return Scaled(values, said, unread & used)
 

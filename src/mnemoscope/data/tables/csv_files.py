@@ -64,8 +64,8 @@ def read_csv(path: Path, names: Sequence[str] | None = None) -> tuple[RawTable, 
     titles, said = _titles(first, below) if header else ([""] * len(first), None)
     notes += [said] if said is not None else []
     titles = [name or f"column {number}" for number, name in enumerate(titles, 1)]
-    columns = _columns(path, chain(head, rows), titles, census)
-    return RawTable(str(path), columns, census.n_read, (*notes, *census.notes()), delimiter in ";\t"), census
+    columns = _columns(path, chain(head, rows), titles, census, decimal_comma=delimiter in ";\t")
+    return RawTable(str(path), columns, census.n_read, (*notes, *census.notes())), census
 
 
 def has_header(first: list[str], below: list[list[str]], names: Sequence[str] | None) -> tuple[bool, str | None]:
@@ -170,7 +170,9 @@ def _delimiter(text: str) -> str:
     return ","
 
 
-def _columns(path: Path, rows: Iterator[tuple[int, list[str]]], titles: list[str], census: Census) -> tuple[Cells, ...]:
+def _columns(
+    path: Path, rows: Iterator[tuple[int, list[str]]], titles: list[str], census: Census, *, decimal_comma: bool
+) -> tuple[Cells, ...]:
     places: list[dict[str, int]] = [{} for _ in titles]
     codes = [array("q") for _ in titles]
     for line, row in rows:
@@ -187,9 +189,13 @@ def _columns(path: Path, rows: Iterator[tuple[int, list[str]]], titles: list[str
         for cell, known, column in zip(cells, places, codes, strict=True):
             column.append(known.setdefault(cell, len(known)))
     return tuple(
-        Cells(title, np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64), _objects(list(known)))
+        Cells(title, _codes(column), _objects(list(known)), decimal_comma=decimal_comma)
         for title, known, column in zip(titles, places, codes, strict=True)
     )
+
+
+def _codes(column: "array[int]") -> np.ndarray:
+    return np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64)
 
 
 def _objects(texts: list[str]) -> np.ndarray:

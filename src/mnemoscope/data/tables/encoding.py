@@ -77,13 +77,13 @@ def with_range(schema: TableSchema, encoded: Encoded) -> TableSchema:
 
 
 def _line(cells: Cells, column: Column, table: RawTable, notes: list[str]) -> _Block:
-    values, said, unread = scaled(cells, column, table.name, decimal_comma=table.decimal_comma)
-    name = one_name(column.name)
+    values, said, unread = scaled(cells, column, table.name)
+    name, counts = one_name(column.name), cells.counts
     if said is not None:
         notes.append(f"numbers are written {said} in columns such as {name}")
-    counts = np.bincount(cells.codes, minlength=len(values))
     if unread.any():
-        notes.append(f"{counts[unread].sum()} cells of column {name} are no numbers and were read as missing")
+        n_unread = int(counts[unread].sum())
+        notes.append(f"cells of column {name} that are no numbers were read as missing, such as {n_unread}")
     gone = np.isnan(values)
     with np.errstate(over="ignore"):
         places = np.where(gone, 0.0, (values - column.centre) / column.scale)
@@ -97,28 +97,28 @@ def _line(cells: Cells, column: Column, table: RawTable, notes: list[str]) -> _B
     if column.missing:
         return _Block(np.stack([places, gone.astype(float)], axis=1), np.zeros(len(values)))
     if n_gone := int(counts[gone].sum()):
-        notes.append(f"{n_gone} cells of column {name} are missing, none of train's")
+        notes.append(f"cells of column {name} are missing, and none of train's, such as {n_gone} of {table.n_rows}")
     return _Block(places[:, None], gone.astype(float))
 
 
 def _one_hot(cells: Cells, column: Column, table: RawTable, notes: list[str]) -> _Block:
     places = {level: place for place, level in enumerate(column.levels)}
     places |= dict.fromkeys(column.others, len(column.levels))
-    texts = cells.texts()
+    texts, counts = cells.texts, cells.counts
     width = len(column.coordinates)
     block, unseen = np.zeros((len(texts), width)), np.zeros(len(texts), bool)
-    for content, (text, name) in enumerate(zip(texts, names(texts, [*column.levels, *column.others]), strict=True)):
-        place = (width - 1 if column.missing else None) if is_missing(text) else places.get(name)
+    named = names(texts, [*column.levels, *column.others])
+    for content, (missing, name) in enumerate(zip(cells.missing, named, strict=True)):
+        place = (width - 1 if column.missing else None) if missing else places.get(name)
         if place is None:
             unseen[content] = True
         else:
             block[content, place] = _HALF
-    counts = np.bincount(cells.codes, minlength=len(texts))
     if n_unseen := int(counts[unseen].sum()):
         such = [text or "a missing cell" for text, new, n in zip(texts, unseen, counts, strict=True) if new and n]
         notes.append(
-            f"{n_unseen} of {table.n_rows} rows have {len(such)} contents of column {one_name(column.name)} that "
-            f"train does not have, such as {one_name(such[0])}"
+            f"column {one_name(column.name)} has contents that train's does not have, such as {one_name(such[0])}; "
+            f"they are {len(such)}, in {n_unseen} of {table.n_rows} rows"
         )
     return _Block(block, unseen / 2)
 
@@ -136,11 +136,11 @@ def _beside(table: RawTable, schema: TableSchema) -> list[str]:
         cells = table.column(column.name)
         if cells is None or column.reason != CONSTANT:
             continue
-        other = np.array([name not in column.levels for name in names(cells.texts(), column.levels)])
+        other = np.array([name not in column.levels for name in names(cells.texts, column.levels)])
         if n_other := int(other[cells.codes].sum()):
             notes.append(
-                f"{n_other} of {table.n_rows} rows differ from train in column {one_name(column.name)}, which is "
-                f"constant there and left out"
+                f"column {one_name(column.name)} is constant in train and left out, and has other contents here, such "
+                f"as in {n_other} of {table.n_rows} rows"
             )
     return notes
 
@@ -150,12 +150,14 @@ def _no_column(table: RawTable, schema: TableSchema, name: str) -> InputError:
     others = [other for other in table.names if other not in {column.name for column in schema.columns}]
     alike = [other for other in others if other.strip().lower() == name.strip().lower()]
     hint = f"; is it {one_name(repr(alike[0]))}?" if alike else f"; it has {listed(table.names)}"
-    return InputError(f"{table.name}: lacks {len(gone)} columns of train, {listed(map(repr, gone))}{hint}")
+    return InputError(
+        f"{table.name}: lacks {len(gone)} columns of train, {listed([repr(other) for other in gone])}{hint}"
+    )
 
 
 def _labels(table: RawTable, column: Column | None) -> tuple[str, ...] | None:
     cells = None if column is None else table.column(column.name)
     if cells is None:
         return None
-    found = ["(missing)" if is_missing(name) else name for name in names(cells.texts())]
+    found = ["(missing)" if is_missing(name) else name for name in names(cells.texts)]
     return tuple(found[code] for code in cells.codes.tolist())

@@ -1,5 +1,6 @@
 """From the cells of a training set to its schema."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from mnemoscope.data.tables.cells import Cells, RawTable
 from mnemoscope.data.tables.contents import names, scaled
 from mnemoscope.data.tables.kinds import CONSTANT, EMPTY, Declared, infer
 from mnemoscope.data.tables.schema import CATEGORIES, Column, TableSchema
-from mnemoscope.data.tables.texts import MISSING, day_is_first, is_missing, numbers
+from mnemoscope.data.tables.texts import MISSING, day_is_first, numbers
 from mnemoscope.errors import InputError
 from mnemoscope.text import listed, one_name
 
@@ -25,7 +26,9 @@ def fit_schema(table: RawTable, declared: Mapping[str, Declared]) -> TableSchema
             classes or of groups, or no column that is left to compare.
     """
     if unknown := [name for name in declared if table.column(name) is None]:
-        raise InputError(f"{table.name}: has no column {listed(map(repr, unknown))}; it has {listed(table.names)}")
+        raise InputError(
+            f"{table.name}: has no column {listed([repr(name) for name in unknown])}; it has {listed(table.names)}"
+        )
     columns = tuple(_fit(cells, declared.get(cells.name), table) for cells in table.columns)
     for kind in ("class", "group"):
         if len(several := [column.name for column in columns if column.kind == kind]) > 1:
@@ -38,38 +41,32 @@ def fit_schema(table: RawTable, declared: Mapping[str, Declared]) -> TableSchema
 
 def _fit(cells: Cells, said: Declared | None, table: RawTable) -> Column:
     if said is None:
-        found = infer(cells, table.name, decimal_comma=table.decimal_comma)
+        found = infer(cells, table.name)
         column, reason = Column(cells.name, found.declared.kind, pattern=found.declared.pattern), found.reason
         levels = found.declared.levels
     else:
         column, reason = Column(cells.name, said.kind, inferred=False, pattern=said.pattern), None
         levels = said.levels
-    counts = np.bincount(cells.codes, minlength=len(cells.contents))
     if reason == CONSTANT:
-        return _left_out(cells, column, counts)
+        return _left_out(cells, column)
     if column.kind in ("left-out", "group"):
         return replace(column, reason=reason)
     if column.scaled:
-        return _on_a_line(cells, column, levels, counts, table)
-    return _of_categories(cells, column, counts)
+        return _on_a_line(cells, column, levels, table.name)
+    return _of_categories(cells, column)
 
 
-def _on_a_line(
-    cells: Cells,
-    column: Column,
-    levels: tuple[str, ...] | None,
-    counts: Int[np.ndarray, " contents"],
-    table: RawTable,
-) -> Column:
+def _on_a_line(cells: Cells, column: Column, levels: tuple[str, ...] | None, table: str) -> Column:
+    counts = cells.counts
     if column.kind == "ordinal":
-        column = replace(column, levels=_levels(cells, levels, counts, table.name))
+        column = replace(column, levels=_levels(cells, levels, table))
     if column.kind == "date" and cells.form == "texts":
-        column = replace(column, day_first=day_is_first([str(text) for text in cells.contents])[0])
-    values = scaled(cells, column, table.name, decimal_comma=table.decimal_comma).values
+        column = replace(column, day_first=day_is_first(cells.texts)[0])
+    values = scaled(cells, column, table).values
     filled = ~np.isnan(values) & (counts > 0)
     missing = int(counts[~filled].sum())
     if not filled.any() or (filled.sum() == 1 and not missing):
-        return _left_out(cells, column, counts)
+        return _left_out(cells, column)
     centre, scale = _moments(values[filled], counts[filled])
     return replace(column, centre=centre, scale=scale, missing=missing)
 
@@ -84,41 +81,43 @@ def _moments(values: Float[np.ndarray, " n"], counts: Int[np.ndarray, " n"]) -> 
     return centre * largest, spread or 1.0
 
 
-def _levels(
-    cells: Cells, levels: tuple[str, ...] | None, counts: Int[np.ndarray, " contents"], table: str
-) -> tuple[str, ...]:
+def _levels(cells: Cells, levels: tuple[str, ...] | None, table: str) -> tuple[str, ...]:
     if levels is not None:
         return tuple(names(levels))
-    used = [text for text, count in zip(names(cells.texts()), counts, strict=True) if count and not is_missing(text)]
-    if numbers(used).bad is not None:
-        such = "<".join(sorted(set(used))[:3])
+    used = _used(cells)
+    if numbers(list(used)).bad is not None:
+        such = "<".join(sorted(used)[:3])
         raise InputError(
             f"{table}: column {one_name(repr(cells.name))} holds words whose order nothing tells: declare it as "
             f"ordinal:{one_name(such)}, in their order"
         )
-    return tuple(sorted(set(used), key=float))
+    return tuple(sorted(used, key=float))
 
 
-def _of_categories(cells: Cells, column: Column, counts: Int[np.ndarray, " contents"]) -> Column:
-    frequency: dict[str, int] = {}
-    missing = 0
-    for name, count in zip(names(cells.texts()), counts.tolist(), strict=True):
-        if is_missing(name):
-            missing += count
-        elif count:
-            frequency[name] = frequency.get(name, 0) + count
+def _used(cells: Cells) -> Counter[str]:
+    """How many rows have each name of a category."""
+    used: Counter[str] = Counter()
+    for name, count, missing in zip(names(cells.texts), cells.counts.tolist(), cells.missing, strict=True):
+        if count and not missing:
+            used[name] += count
+    return used
+
+
+def _of_categories(cells: Cells, column: Column) -> Column:
+    frequency = _used(cells)
+    missing = len(cells.codes) - frequency.total()
     if not frequency or (len(frequency) == 1 and not missing):
-        return _left_out(cells, column, counts)
+        return _left_out(cells, column)
     ranked = sorted(frequency, key=lambda name: (-frequency[name], name))
     return replace(
         column, levels=tuple(sorted(ranked[:CATEGORIES])), others=frozenset(ranked[CATEGORIES:]), missing=missing
     )
 
 
-def _left_out(cells: Cells, column: Column, counts: Int[np.ndarray, " contents"]) -> Column:
+def _left_out(cells: Cells, column: Column) -> Column:
     """One that tells no row from another; its one content is kept, so that another one in other sets is noticed."""
-    found = {name for name, count in zip(names(cells.texts()), counts, strict=True) if count and not is_missing(name)}
-    return replace(column, kind="left-out", reason=CONSTANT if found else EMPTY, levels=tuple(sorted(found)[:1]))
+    found = _used(cells)
+    return replace(column, kind="left-out", reason=CONSTANT if found else EMPTY, levels=tuple(found)[:1])
 
 
 def about(table: RawTable, schema: TableSchema) -> tuple[str, ...]:
@@ -136,7 +135,7 @@ def about(table: RawTable, schema: TableSchema) -> tuple[str, ...]:
             f"of categories: {listed(few)}"
         )
     if gaps := [f"{column.name} ({column.missing})" for column in schema.columns if column.missing]:
-        notes.append(f"cells are missing in {len(gaps)} columns: {listed(gaps)}")
+        notes.append(f"cells are missing in {len(gaps)} columns, such as {listed(gaps)}")
     if many := [f"{column.name} ({len(column.others)})" for column in schema.columns if column.others]:
         notes.append(
             f"of {len(many)} columns only the {CATEGORIES} most frequent categories are told apart: {listed(many)}"
@@ -147,6 +146,6 @@ def about(table: RawTable, schema: TableSchema) -> tuple[str, ...]:
 def _few(cells: Cells, column: Column) -> bool:
     if column.kind != "numeric" or not column.inferred or len(cells.contents) > FEW_VALUES + len(MISSING):
         return False
-    values = numbers(cells.texts()).values
+    values = cells.numbers.values[cells.counts > 0]
     values = values[~np.isnan(values)]
     return len(values) <= FEW_VALUES and bool((values == np.round(values)).all())

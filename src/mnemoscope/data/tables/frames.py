@@ -51,6 +51,7 @@ def _cells(title: str, column: Any, table: str) -> Cells:
 
     kind = column.dtype
     if isinstance(kind, pd.CategoricalDtype):
+        column = column if kind.ordered else column.cat.remove_unused_categories()
         levels = [str(level) for level in column.cat.categories]
         codes = np.where(column.cat.codes < 0, len(levels), column.cat.codes).astype(np.int64)
         return Cells(title, codes, np.array([*levels, ""], object), "levels" if kind.ordered else "texts")

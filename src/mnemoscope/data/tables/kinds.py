@@ -22,7 +22,7 @@ import numpy as np
 
 from mnemoscope.choose import check_kind, check_name
 from mnemoscope.data.tables.cells import Cells
-from mnemoscope.data.tables.texts import dates, day_is_first, is_missing, numbers
+from mnemoscope.data.tables.texts import dates, day_is_first
 from mnemoscope.errors import InputError
 from mnemoscope.reading import reading
 from mnemoscope.text import one_name
@@ -137,53 +137,50 @@ class Inferred:
     reason: str | None = None
 
 
-def infer(cells: Cells, table: str, *, decimal_comma: bool = False) -> Inferred:
+def infer(cells: Cells, table: str) -> Inferred:
     """The kind of a column by the rules above.
 
     Args:
         cells: the column in the training set.
         table: what errors call that.
-        decimal_comma: as ``numbers`` takes it.
 
     Raises:
         InputError: many numbers with texts among them, or dates of which nothing tells the day from the month.
     """
-    texts = cells.texts()
-    counts = np.bincount(cells.codes, minlength=len(texts))
-    present = [place for place in np.flatnonzero(counts).tolist() if not is_missing(texts[place])]
-    n_filled = int(counts[present].sum())
-    if not present:
+    present = np.flatnonzero((cells.counts > 0) & ~cells.missing)
+    n_filled = int(cells.counts[present].sum())
+    if not len(present):
         return Inferred(Declared("left-out"), EMPTY)
-    contents = [texts[place] for place in present]
     if len(present) == 1:
         whole = n_filled == len(cells.codes)
         return Inferred(Declared("left-out"), CONSTANT) if whole else Inferred(Declared("categorical"))
     if cells.form == "levels":
-        return Inferred(Declared("ordinal", tuple(text for text in texts if not is_missing(text))))
+        levels = tuple(text for text, missing in zip(cells.texts, cells.missing, strict=True) if not missing)
+        return Inferred(Declared("ordinal", levels))
     if cells.form == "dates":
         return Inferred(Declared("date"))
-    read = numbers(contents, decimal_comma=decimal_comma)
-    distinct = len(np.unique(read.values)) if read.bad is None else len(present)
-    if read.bad is None and distinct == 2:
-        return Inferred(Declared("categorical"))
-    if read.bad is None:
-        different = distinct == n_filled
-        return (
-            Inferred(Declared("left-out"), IDENTIFIER)
-            if different and _are_identifiers(read.values)
-            else Inferred(Declared("numeric"))
-        )
-    if read.n_read > _FEW and 2 * read.n_read > len(present):
-        row = cells.row_of(present[read.bad])
+    values, bad, _, n_read = cells.numbers
+    if bad is None:
+        return _of_numbers(np.unique(values[present]), n_filled)
+    if n_read > _FEW and 2 * n_read > len(present):
         raise InputError(
-            f"{table}: row {row} of column {one_name(repr(cells.name))} is {one_name(repr(contents[read.bad]))} among "
-            f"{read.n_read} different numbers: declare it numeric (what is no number is missing then) or categorical"
+            f"{table}: row {cells.row_of(bad)} of column {one_name(repr(cells.name))} is "
+            f"{one_name(repr(cells.texts[bad]))} among {n_read} different numbers: declare it numeric (what is no "
+            f"number is missing then) or categorical"
         )
-    if _are_dates(contents, cells.name, table):
+    if _are_dates([cells.texts[place] for place in present.tolist()], cells.name, table):
         return Inferred(Declared("date"))
     if len(present) == n_filled:
         return Inferred(Declared("left-out"), IDENTIFIER)
     return Inferred(Declared("categorical"))
+
+
+def _of_numbers(values: np.ndarray, n_filled: int) -> Inferred:
+    if len(values) <= 2:
+        return Inferred(Declared("categorical"))
+    if len(values) == n_filled and _are_identifiers(values):
+        return Inferred(Declared("left-out"), IDENTIFIER)
+    return Inferred(Declared("numeric"))
 
 
 def _are_identifiers(values: np.ndarray) -> bool:
