@@ -34,7 +34,7 @@ from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.choose import check_number, check_whole, choose
-from mnemoscope.data import Dataset, Declaration, as_compared
+from mnemoscope.data import DataLike, Dataset, Declaration, as_compared
 from mnemoscope.data.arrays import CHUNK_BYTES, Array, ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.reading import check_memory, limits_memory
@@ -46,10 +46,10 @@ _BLOCKS = 6
 
 @limits_memory
 def audit(
-    generated: Dataset | ArrayLike,
-    train: Dataset | ArrayLike,
+    generated: DataLike,
+    train: DataLike,
     *,
-    holdout: Dataset | ArrayLike | None = None,
+    holdout: DataLike | None = None,
     measures: Sequence[str | Measure | WholeSetStatistic] = STANDARD,
     features: str | FeatureSpace | Callable[[Tensor], Any] = "pixels",
     cache: str | Path | None = None,
@@ -116,10 +116,8 @@ def audit(
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     if groups is not None and held_out is None:
         raise InputError("groups need a held-out set: train alone does not tell what an item of another group is like")
-    strata, units = (
-        None if labels is None else Labels.of(labels, train, held_out, what)
-        for what, labels in (("classes", classes), ("groups", groups))
-    )
+    strata = None if classes is None else Labels.of(classes, train, held_out, "classes")
+    units = None if groups is None else Labels.of(groups, train, held_out, "groups")
     _check_memory(train, samples, held_out)
     samples = comparable(samples, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)

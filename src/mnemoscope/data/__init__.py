@@ -11,13 +11,14 @@ from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
 from mnemoscope.data.look import load_together, look
-from mnemoscope.data.objects import as_compared, as_dataset
+from mnemoscope.data.objects import DataLike, as_compared, as_dataset
 from mnemoscope.data.sources import SOURCES, ArrayFile, Look, Source, formats, load_digits
 from mnemoscope.data.tables import Declaration, TableSchema
 
 __all__ = [
     "SOURCES",
     "ArrayFile",
+    "DataLike",
     "Dataset",
     "Declaration",
     "Gaussian",

@@ -1,13 +1,18 @@
 """What Python code holds as data, as a data set."""
 
+from typing import TypeAlias
+
 from mnemoscope.data.arrays import ArrayLike, as_array
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.tables import as_rows, is_frame, rows_of_array
 from mnemoscope.data.tables import Declaration, TableSchema, read_declaration
-from mnemoscope.data.tables.frames import from_frame
+from mnemoscope.data.tables.frames import Frame, from_frame
 from mnemoscope.errors import InputError
 from mnemoscope.reading import reading
+
+DataLike: TypeAlias = Dataset | ArrayLike | Frame
+"""What a function takes that compares items; a frame is a data frame of pandas."""
 
 
 def as_dataset(values: Dataset | ArrayLike, name: str) -> Dataset:
@@ -15,7 +20,7 @@ def as_dataset(values: Dataset | ArrayLike, name: str) -> Dataset:
     return values if isinstance(values, Dataset) else Dataset(as_array(values, name), name)
 
 
-def as_compared(values: Dataset | ArrayLike, name: str, schema: TableSchema | Declaration | None) -> Dataset:
+def as_compared(values: DataLike, name: str, schema: TableSchema | Declaration | None) -> Dataset:
     """The same where items are to be compared: a data frame is a table then, and its rows become vectors.
 
     Args:
@@ -27,11 +32,11 @@ def as_compared(values: Dataset | ArrayLike, name: str, schema: TableSchema | De
     Raises:
         InputError: as ``load`` and ``as_dataset``; columns declared of what is no data frame.
     """
-    if is_frame(values):
+    if not isinstance(values, Dataset) and is_frame(values):
         with reading(name):
             columns = schema if schema is None or isinstance(schema, TableSchema) else read_declaration(schema)
             return as_rows(from_frame(values, name), None, Options(schema=columns))
-    data = as_dataset(values, name)
+    data = values if isinstance(values, Dataset) else Dataset(as_array(values, name), name)
     if schema is None or (data.schema is not None and isinstance(schema, TableSchema)):
         return data
     if not isinstance(schema, TableSchema):

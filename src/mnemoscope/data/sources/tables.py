@@ -25,7 +25,7 @@ from mnemoscope.errors import InputError
 class CsvFile(Source):
     """A file of comma-separated values, or of any other common delimiter."""
 
-    reads, suffixes = "a table (.csv, .tsv)", (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+    reads, suffixes = ".csv or .tsv", (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
     def read(self, where: Path, key: str | None, options: Options) -> Dataset:
         known = options.schema
@@ -36,7 +36,7 @@ class CsvFile(Source):
 class ParquetFile(Source):
     """A Parquet file, with the extra ``tables``."""
 
-    reads, suffixes = "a table (.parquet)", (".parquet", ".pq")
+    reads, suffixes = ".parquet", (".parquet", ".pq")
 
     def read(self, where: Path, key: str | None, options: Options) -> Dataset:
         return as_rows(read_parquet(where), None, options)

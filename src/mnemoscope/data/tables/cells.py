@@ -74,7 +74,7 @@ class Cells:
     def missing(self) -> Bool[np.ndarray, " distinct"]:
         """Which contents stand for nothing."""
         if self.form in ("numbers", "dates"):
-            return np.isnan(self.contents)
+            return np.asarray(np.isnan(self.contents))
         return np.array([is_missing(text) for text in self.texts], dtype=bool)
 
 

@@ -1,7 +1,7 @@
 """Data frames of pandas, and Parquet files through them, as tables of cells."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,6 +10,16 @@ from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.reading import check_memory
 from mnemoscope.text import one_name
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """What a data frame of pandas is told by in signatures, since its import takes long."""
+
+    columns: Any
+    index: Any
+    iloc: Any
+
 
 _PLAIN = (str, bool, int, float, np.generic)
 
