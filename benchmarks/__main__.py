@@ -11,7 +11,18 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("core", "audits", "scores", "theory", "sweeps", "storing", "large_steps", "deep_limits", "monitoring")
+MODULES = (
+    "core",
+    "audits",
+    "scores",
+    "theory",
+    "sweeps",
+    "storing",
+    "large_steps",
+    "deep_limits",
+    "monitoring",
+    "tables",
+)
 
 
 def main() -> None:

@@ -159,6 +159,7 @@ SOURCES: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "a.tar": (_tar_of_images(), _same),
     "a.pt": (_torch(PIXELS), _same),
     "a.zarr.zip": (_zarr(PIXELS), _same),
+    "a.csv": (b"size,colour\n" + b"".join(b"%d.5,c%d\n" % (row, row % 3) for row in range(40)), _same),
     "a.png": (_picture("PNG"), _same),
     "a.jpg": (_picture("JPEG"), _same),
     "a.gif": (_picture("GIF"), _same),

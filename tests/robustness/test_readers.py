@@ -18,7 +18,7 @@ damage = st.builds(Damage, st.sampled_from(KINDS), st.floats(0, 1), st.integers(
 @pytest.mark.parametrize("name", SOURCES)
 def test_whole_files_are_read(tmp_path: Path, name: str) -> None:
     array = load(write_damaged(tmp_path, name, [])).array
-    assert array.shape in {(40, 6, 5), (1, 5, 6, 3), (1, 6, 5, 3)}
+    assert array.shape in {(40, 6, 5), (1, 5, 6, 3), (1, 6, 5, 3), (40, 5)}
 
 
 @settings(max_examples=40)
@@ -33,6 +33,6 @@ def test_damaged_files_are_read_or_named(name: str, damages: list[Damage], suffi
             message = str(error)
             assert message.startswith(source)
             assert "\n" not in message
-            assert len(message) < len(source) + 400
+            assert len(message) < len(source) + 480
         else:
             assert np.isfinite(data.value_range).all()

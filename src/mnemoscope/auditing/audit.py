@@ -20,9 +20,10 @@ from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.auditing.evidence import gather
 from mnemoscope.auditing.features import FeatureSpace, make_features
+from mnemoscope.auditing.features.z_scores import scale_note
 from mnemoscope.auditing.identical import expected_coincidences, is_constant
 from mnemoscope.auditing.intervals import samples_needed
-from mnemoscope.auditing.labels import Labels
+from mnemoscope.auditing.labels import SOURCE, Labels
 from mnemoscope.auditing.measures import STANDARD, Measure, WholeSetStatistic, make_measures
 from mnemoscope.auditing.null import LEFT_OUT_ITEMS, READINGS, Null, Repeats
 from mnemoscope.auditing.overlap import made_by_hand
@@ -33,7 +34,7 @@ from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.choose import check_number, check_whole, choose
-from mnemoscope.data import Dataset, as_dataset
+from mnemoscope.data import DataLike, Dataset, Declaration, as_compared
 from mnemoscope.data.arrays import CHUNK_BYTES, Array, ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.reading import check_memory, limits_memory
@@ -45,17 +46,18 @@ _BLOCKS = 6
 
 @limits_memory
 def audit(
-    generated: Dataset | ArrayLike,
-    train: Dataset | ArrayLike,
+    generated: DataLike,
+    train: DataLike,
     *,
-    holdout: Dataset | ArrayLike | None = None,
+    holdout: DataLike | None = None,
     measures: Sequence[str | Measure | WholeSetStatistic] = STANDARD,
     features: str | FeatureSpace | Callable[[Tensor], Any] = "pixels",
     cache: str | Path | None = None,
     transformations: Sequence[str] = (),
-    classes: Sequence[Any] | ArrayLike | None = None,
-    groups: Sequence[Any] | ArrayLike | None = None,
+    classes: Sequence[Any] | ArrayLike | str | None = None,
+    groups: Sequence[Any] | ArrayLike | str | None = None,
     repeats: str | None = None,
+    schema: Declaration | None = None,
     resolution: float = 0.1,
     private: bool = False,
     max_memory: int | None = None,
@@ -65,7 +67,8 @@ def audit(
     """Audit generated samples for copies of training items, and for closeness to them.
 
     Args:
-        generated: shape ``(n, *event)``, on the scale of ``train``.
+        generated: shape ``(n, *event)``, on the scale of ``train``. Data frames are tables: their rows are compared by
+            the schema of ``train``, and columns matched by their names.
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
         measures: names, ``Measure`` or ``WholeSetStatistic`` objects to report; the measures that calibrate are tested,
@@ -77,10 +80,12 @@ def audit(
         transformations: under which copies are searched, as ``make_transformations`` takes them: ``flips``,
             ``shifts:2``, ...; samples and honest items alike.
         classes: labels of the training items, followed by those of the held-out items: strata within which the two are
-            exchangeable.
-        groups: labels in the same order: items that belong together, and are on one side only.
+            exchangeable. Or ``source``, for those that the sources have (``Dataset.classes``).
+        groups: labels in the same order: items that belong together, and are on one side only; or ``source``, for
+            ``Dataset.groups``. Of tables with a column that is declared ``class`` or ``group`` they are taken from it.
         repeats: without a held-out set, what repeats and near-duplicates in train are: of the ``law`` or ``made`` by
             hand. Left out, both readings are tried, and where they disagree there is no verdict.
+        schema: what columns of ``train``, a data frame, are, as ``load`` takes it; those not named are inferred.
         resolution: the smallest rate that the audit must be able to tell from zero.
         private: whether what the report writes holds aggregates only: no pictures, rows, names or distances of single
             items, which stand as hashes under a key that only ``Report.key`` has.
@@ -96,8 +101,12 @@ def audit(
             shares items with ``train``, exactly or nearly, which repeats in the data do not explain.
     """
     del max_memory  # it is in force already
-    train, samples = as_dataset(train, "train"), as_dataset(generated, "generated")
-    held_out = None if holdout is None else as_dataset(holdout, "holdout")
+    train = as_compared(train, "train", schema)
+    samples = as_compared(generated, "generated", train.schema)
+    held_out = None if holdout is None else as_compared(holdout, "holdout", train.schema)
+    if train.schema is not None:
+        classes = SOURCE if classes is None and train.classes is not None else classes
+        groups = SOURCE if groups is None and train.groups is not None else groups
     chosen, statistics = make_measures(measures)
     space, transformation = make_features(features, cache=cache), make_transformations(transformations)
     reading = None if repeats is None else choose(repeats, READINGS, "repeats")
@@ -107,6 +116,8 @@ def audit(
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     if groups is not None and held_out is None:
         raise InputError("groups need a held-out set: train alone does not tell what an item of another group is like")
+    strata = None if classes is None else Labels.of(classes, train, held_out, "classes")
+    units = None if groups is None else Labels.of(groups, train, held_out, "groups")
     _check_memory(train, samples, held_out)
     samples = comparable(samples, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)
@@ -118,14 +129,12 @@ def audit(
     comparison = Comparison(train, repeated.first, rng, space=space, transformation=transformation, progress=progress)
     search, near, pool = comparison.search(samples), None, None
     n_holdout = 0 if held_out is None else held_out.n_samples
-    strata = None if classes is None else Labels.read(classes, train.n_samples, n_holdout, "classes")
     if held_out is None:
         nulls = _left_out(comparison, repeated, reading, samples.n_samples, rng)
         _need(len(nulls[0].identical), resolution, train.name, "training items for a null without held-out data")
     else:
         held_out = comparable(held_out, train, "the held-out set")
         _need(n_holdout, resolution, held_out.name, "held-out items")
-        units = None if groups is None else Labels.read(groups, train.n_samples, n_holdout, "groups")
         pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
         found, other = pool.find_held_out(comparison)
         nulls = (pool.null(comparison, found, other, rng),)
@@ -134,12 +143,15 @@ def audit(
     same = repeated.rows_of(Repeated(samples.array))
     in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
     made = reading == "made" or (pool is not None and made_by_hand(repeated, pool.held_out))
-    coincidences = None if repeated.redundant and not made else _coincidences(comparison, same)
+    # Of a table the steps of one column say nothing of those of another.
+    coincide = (made or not repeated.redundant) and train.schema is None
+    coincidences = _coincidences(comparison, same) if coincide else None
     matched = Null.matched(comparison, samples, search, LEFT_OUT_ITEMS, rng)
     evidence = tuple(
         gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
     )
     sets = (comparison.features.array, None if held_out is None else nulls[0].search.items)
+    unscaled = scale_note(train) if train.schema is None and space.name == "pixels" else ()
     settings = {
         "seed": seed,
         "resolution": resolution,
@@ -149,7 +161,7 @@ def audit(
     }
     return Report(
         generated=samples,
-        train=replace(train, notes=comparison.features.notes),
+        train=replace(train, notes=(*comparison.features.notes, *unscaled)),
         holdout=held_out,
         nearest=search.nearest,
         evidence=evidence,

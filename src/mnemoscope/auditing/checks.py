@@ -14,6 +14,7 @@ from mnemoscope.data.options import shape_remedy
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.pages.render import percent
+from mnemoscope.text import one_name
 
 _MANY_VALUES = 16
 """Items of fewer values have no typical range of their own to compare."""
@@ -42,8 +43,11 @@ def comparable(items: Dataset, train: Dataset, what: str) -> Dataset:
     wider or narrower than the data, come no nearer to it that way, and are audited as they are.
 
     Raises:
-        InputError: event shapes that differ, or a set on another scale.
+        InputError: event shapes that differ, a set on another scale, or a table that was not read by the schema of
+            ``train``.
     """
+    if items.schema != train.schema:
+        raise InputError(_other_schema(items, train, what))
     if _squeezed(items) != _squeezed(train):
         raise InputError(
             f"{items.name}: {what} has event shape {items.event_shape}, but {train.name} has {train.event_shape}"
@@ -52,6 +56,12 @@ def comparable(items: Dataset, train: Dataset, what: str) -> Dataset:
     if items.value_range != train.value_range and train.dim >= _MANY_VALUES:
         _check_ranges(items, train, what)
     return replace(items, array=items.array.reshape(items.n_samples, *train.event_shape))
+
+
+def _other_schema(items: Dataset, train: Dataset, what: str) -> str:
+    if train.schema is None:
+        return f"{items.name}: {what} is a table, {train.name} an array without names of columns: give both as tables"
+    return f"{items.name}: {what} was not read by the schema of {train.name}: load(..., schema=train.schema) does that"
 
 
 def _squeezed(data: Dataset) -> tuple[int, ...]:
@@ -127,7 +137,7 @@ def unlike(
         if not 1 / _VARIANCES < ratio < _VARIANCES:
             reasons.append(f"they vary {ratio:.2g} times as much as the training items (variance)")
     else:
-        reasons += _odd_columns(generated.array, train.array)
+        reasons += _odd_columns(generated, train)
     return tuple(reasons)
 
 
@@ -137,20 +147,22 @@ def _variance(array: Array) -> float:
     return float(rows.var(dim=0, correction=0).mean())
 
 
-def _odd_columns(generated: Array, train: Array) -> list[str]:
+def _odd_columns(generated: Dataset, train: Dataset) -> list[str]:
     """Columns of a table whose median or quartiles are not those of the data."""
     (least, low, middle, high, most), (t_least, t_low, t_middle, t_high, t_most) = (
-        np.quantile(_some(array, _MANY).astype(np.float64), (0.15, 0.25, 0.5, 0.75, 0.85), axis=0)
-        for array in (generated, train)
+        np.quantile(_some(data.array, _MANY).astype(np.float64), (0.15, 0.25, 0.5, 0.75, 0.85), axis=0)
+        for data in (generated, train)
     )
     spread = t_high - t_low
     # Of few values, as in one-hot columns, a quartile may jump by chance: the wider spread must be off as well. It is
     # 1.5 times as wide in a Gaussian, so twice here is three times there.
     narrow, wide = _SPREADS * (most - least) < spread, high - low > _SPREADS * (t_most - t_least)
     odd = (spread > 0) & ((np.abs(middle - t_middle) > spread) | narrow | wide)
+    named = range(train.dim) if train.schema is None else [one_name(name) for name in train.schema.coordinates]
+    unit = "" if train.schema is None else " (in standard deviations from train's mean)"
     return [
-        f"column {column} has median {middle[column]:.4g} and quartiles {low[column]:.4g} and {high[column]:.4g}, in "
-        f"train {t_middle[column]:.4g}, {t_low[column]:.4g} and {t_high[column]:.4g}"
+        f"column {named[column]} has median {middle[column]:.4g} and quartiles {low[column]:.4g} and "
+        f"{high[column]:.4g}, in train {t_middle[column]:.4g}, {t_low[column]:.4g} and {t_high[column]:.4g}{unit}"
         for column in np.flatnonzero(odd)[:3]
     ]
 

@@ -171,3 +171,6 @@ STANDARD_KINDS = (
     *("contrast:0.2", "smoothed:0.7"),
 )
 """The kinds that hit rates are published for."""
+
+TABLE_KINDS = ("exact", "smoothed:0.05", "smoothed:0.2", "smoothed:0.7")
+"""Those that mean something in a table, whose columns have no common range."""

@@ -10,7 +10,7 @@ from mnemoscope.auditing.comparison import Comparison
 from mnemoscope.auditing.copies import conformal_p_values
 from mnemoscope.auditing.intervals import Rate
 from mnemoscope.auditing.measures import DistanceRatio
-from mnemoscope.auditing.planted import KINDS, STANDARD_KINDS, planted
+from mnemoscope.auditing.planted import KINDS, STANDARD_KINDS, TABLE_KINDS, planted
 from mnemoscope.data import Dataset, image_layout
 from mnemoscope.pages import percent
 
@@ -52,6 +52,7 @@ def look(comparison: Comparison, null: Float[np.ndarray, " null"], rng: np.rando
     train = comparison.train
     pictures = image_layout(train.event_shape) is not None
     kinds = [kind for kind in STANDARD_KINDS if pictures or not KINDS[kind.partition(":")[0]].images]
+    kinds = kinds if train.schema is None else list(TABLE_KINDS)
     copies = []
     for kind in kinds:
         items = train.array[np.sort(rng.permutation(len(train))[:_COPIES])]

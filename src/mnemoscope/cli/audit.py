@@ -24,7 +24,7 @@ def audit(
     ] = None,
     measure: Annotated[list[str] | None, typer.Option(help="Measure; repeat for several.")] = None,
     features: Annotated[
-        str, typer.Option(help="Where distances are taken: pixels, pca:K, torchscript:FILE.")
+        str, typer.Option(help="Where distances are taken: pixels, z-scores, pca:K, torchscript:FILE.")
     ] = "pixels",
     transformations: Annotated[
         list[str] | None,
@@ -37,6 +37,20 @@ def audit(
     ] = None,
     groups: Annotated[
         Path | None, typer.Option(help="The same for groups of items that belong together, as of one patient.")
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="Of tables: a JSON file with the kinds of columns that are not to be inferred.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of tables: NAME=KIND, numeric, categorical, ordinal:LOW<HIGH, date:%d.%m.%Y, class, group or "
+            "left-out; repeat for several."
+        ),
+    ] = None,
+    classes_column: Annotated[str | None, typer.Option(help="Of tables: the column of classes.")] = None,
+    groups_column: Annotated[
+        str | None, typer.Option(help="Of tables: the column that says which rows belong together; it is not compared.")
     ] = None,
     resolution: Annotated[
         float, typer.Option(help="Smallest rate of copies to be told from zero, between 0 and 1.", min=0, max=1)
@@ -79,14 +93,24 @@ def audit(
     from mnemoscope.auditing import audit as run_audit
     from mnemoscope.auditing.measures import STANDARD
     from mnemoscope.auditing.reports.report import JSON, PAGE
-    from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines, statistic_lines
+    from mnemoscope.auditing.reports.terminal import (
+        axis_table,
+        column_table,
+        pair_lines,
+        rate_table,
+        settle_lines,
+        statistic_lines,
+    )
     from mnemoscope.data import load_labels, load_together, source_paths
+    from mnemoscope.data.tables import declare
     from mnemoscope.output import atomic_files, check_apart
 
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
         training, samples, held_out = "the training set", "the generated set", "the held-out set"
         form: dict[str, Any] = {"resize": resize, "channels": channels, "value_range": value_range}
+        declared = declare(schema, column or (), classes_column, groups_column)
+        form |= {"schema": declared} if declared else {}
         sets = load_together({training: train, samples: generated, held_out: holdout}, progress=True, **form)
         report = run_audit(
             sets[samples],
@@ -112,6 +136,8 @@ def audit(
     else:
         print_rich(axis_table(report))
         print_rich(rate_table("Measure", [(result.name, result, result.rule) for result in report.results]))
+        if (columns := column_table(report)) is not None:
+            print_rich(columns)
         for line in (*(f"warning: {warning}" for warning in report.warnings), *settle_lines(report)):
             print_rich(line)
         for line in (*statistic_lines(report), *pair_lines(report)):

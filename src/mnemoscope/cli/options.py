@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DATA = (
     "'digits', .npy, .npz, .pt, .safetensors, zarr, an IDX file, a zip or tar of images, a folder of images, arrays or "
-    "tar shards, or hf:NAME[:SPLIT[:COLUMN]]."
+    "tar shards, a table (.csv, .tsv, .parquet), or hf:NAME[:SPLIT[:COLUMN]]."
 )
 
 LARGEST_SEED = 2**63 - 1

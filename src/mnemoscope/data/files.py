@@ -14,6 +14,8 @@ from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.first_bytes import told_apart
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources import SOURCES, source_of
+from mnemoscope.data.sources.tables import rows_of_array
+from mnemoscope.data.tables import Declaration, TableSchema, read_declaration
 from mnemoscope.errors import InputError
 from mnemoscope.output import atomic_file, check_output_file
 from mnemoscope.reading import limits_memory, reading
@@ -32,6 +34,7 @@ def load(
     resize: int | None = None,
     channels: Channels | None = None,
     value_range: tuple[float, float] | None = None,
+    schema: TableSchema | Declaration | str | Path | None = None,
     max_memory: int | None = None,
     progress: bool = False,
 ) -> Dataset:
@@ -45,11 +48,15 @@ def load(
             images. A folder, with all that lies below it: images, arrays (one an item, or shards), tar shards, or IDX
             files (its training images). Where there are several arrays, the name of one follows a colon:
             ``samples.npz:images``, ``folder:images``. Names: ``digits``, and ``hf:NAME[:SPLIT[:COLUMN]]`` for data sets
-            of a hub. Objects: torch's ``Dataset`` and ``DataLoader``, and ``datasets.Dataset``.
+            of a hub. Tables: ``.csv``, ``.tsv`` and ``.parquet``. Objects: torch's ``Dataset`` and ``DataLoader``,
+            ``datasets.Dataset`` and pandas' ``DataFrame``.
         resize: fit pictures into squares of this size: the largest centred square of each, by Pillow's Lanczos filter.
         channels: the axis of channels is to be the ``first`` or the ``last`` of an item; or pictures are to be ``grey``
             (one of three equal channels) or in ``colour`` (three equal channels of a grey picture).
         value_range: what black and white (or the extremes) are, where the number format does not tell: floating point.
+        schema: of a table: what its columns are, by their names (``{"grade": "ordinal:low<mid<high", "id": "group"}``),
+            or a JSON file of that, where it is not to be inferred; or the ``Dataset.schema`` of a training set, by
+            which held-out and generated rows are to be read.
         max_memory: bytes that this process may take in all; what does not fit is refused before it is decoded. Left
             out, what the machine and the limits set on the process leave.
         progress: show a bar while items are read one by one.
@@ -60,11 +67,12 @@ def load(
             refuses. The message names the file, and what it is by its first bytes where its name says something else.
     """
     del max_memory  # it is in force already
-    options = Options(resize, channels, value_range, progress)
+    columns = schema if schema is None or isinstance(schema, TableSchema) else read_declaration(schema)
+    options = Options(resize, channels, value_range, progress, columns)
     if not isinstance(source, str | Path):
         name = type(source).__name__
         with reading(name):
-            return _recorded(options.apply(source_of(source, name).read(source, None, options)), options)
+            return _made(source_of(source, name).read(source, None, options), options)
     with ExitStack() as stack:
         stack.enter_context(reading(source))
         where, key = split_key(str(source))
@@ -75,7 +83,7 @@ def load(
                 stack.enter_context(told_apart(where))
         stack.enter_context(reading(where))
         data = source_of(where, str(where)).read(where, key, options).described(name=str(source))
-        return _recorded(options.apply(data), options)
+        return _made(data, options)
 
 
 def source_paths(*sources: Any) -> list[Path]:
@@ -128,6 +136,11 @@ def split_key(source: str) -> tuple[Path | str, str | None]:
     return Path(source), None
 
 
-def _recorded(data: Dataset, options: Options) -> Dataset:
-    asked = options.to_dict()
+def _made(data: Dataset, options: Options) -> Dataset:
+    """The set in the form that is asked for, which reports repeat."""
+    if options.schema is not None and data.schema is None:
+        if not isinstance(options.schema, TableSchema):
+            raise InputError(f"{data.name}: is no table, and has no columns to declare")
+        data = rows_of_array(data, options.schema)
+    data, asked = options.apply(data), options.to_dict()
     return data.described(source={**(data.source or {}), **asked}) if asked else data

@@ -34,7 +34,7 @@ _FORMATS: dict[bytes, tuple[str, tuple[str, ...]]] = {
     b"\x93NUMPY": ("is a NumPy array file (.npy)", (".npy",)),
     b"PK\x03\x04": ("is a zip archive (.zip, .npz or .pt)", (".zip", ".npz", ".pt", ".pth")),
     b"\x1f\x8b": ("is compressed with gzip", (".gz", ".tgz")),
-    b"PAR1": ("is a Parquet table", ()),
+    b"PAR1": ("is a Parquet table", (".parquet", ".pq")),
     b"%PDF": ("is a PDF document", ()),
     b"\x89PNG": ("is a PNG image", (".png", ".apng")),
     b"\xff\xd8\xff": ("is a JPEG image", (".jpg", ".jpeg", ".jpe", ".jfif")),

@@ -48,8 +48,9 @@ def load_together(
             are compared with the first. They come back by the same names.
         max_memory: as of ``load``, for all of them together.
         progress: show bars.
-        how: the form in which ``load`` is to bring pictures. With ``value_range``, which sets of floating point have,
-            all are brought to the value range of the first.
+        how: the form in which ``load`` is to bring pictures, and what columns of tables are declared to be: where the
+            first is a table, the others are read by its schema. With ``value_range``, which sets of floating point
+            have, all are brought to the value range of the first.
 
     Raises:
         InputError: event shapes that differ (axes of size one do not matter), sets that do not fit into memory
@@ -69,7 +70,11 @@ def load_together(
                 f"{given[what]}: {what} has event shape {shape}, but {given[first]} has {expected}{remedy}"
             )
     check_memory(", ".join(str(given[what]) for what in looks), sum(seen.n_bytes for seen in looks.values()))
-    sets = {what: load(source, progress=progress, **how) for what, source in given.items()}
+    sets: dict[str, Dataset] = {}
+    for what, source in given.items():
+        sets[what] = load(source, progress=progress, **how)
+        if len(sets) == 1 and sets[what].schema is not None:
+            how["schema"] = sets[what].schema  # rows of the others become vectors as those of the first
     if how.get("value_range") is None or not sets:
         return sets
     if not any(data.array.dtype.kind == "f" for data in sets.values()):

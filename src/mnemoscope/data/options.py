@@ -1,6 +1,7 @@
 """How pictures are brought to one form, whether they are image files or arrays."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ from mnemoscope.data.channels import Channels, recolour
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.resizing import fit
+from mnemoscope.data.tables import Declared, TableSchema
 from mnemoscope.errors import InputError
 from mnemoscope.progress import track
 from mnemoscope.reading import check_memory
@@ -26,12 +28,14 @@ class Options:
             three equal channels is taken; colours are refused) or ``colour`` (of grey pictures three equal channels).
         value_range: what black and white are in sets of floating point, whose numbers do not tell.
         progress: show a bar.
+        schema: of tables: what columns are declared to be, or the schema of the training set by which rows are read.
     """
 
     resize: int | None = None
     channels: Channels | None = None
     value_range: tuple[float, float] | None = None
     progress: bool = False
+    schema: TableSchema | Mapping[str, Declared] | None = None
 
     def __post_init__(self) -> None:
         if self.resize is not None and check_whole(self.resize, "resize") > 2**14:
@@ -52,6 +56,8 @@ class Options:
         Raises:
             InputError: items that are no pictures, or colours that were to be grey.
         """
+        if data.schema is not None and self.value_range is not None:
+            raise InputError(f"{data.name}: is a table, whose columns have ranges of their own: leave out value_range")
         data = self._declared(data)
         if self.resize is None and self.channels is None:
             return data

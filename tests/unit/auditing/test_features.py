@@ -381,7 +381,7 @@ def test_by_name(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("sscd", "features: unknown name 'sscd', choose one of pixels, pca, torchscript"),
+        ("sscd", "features: unknown name 'sscd', choose one of pixels, z-scores, pca, torchscript"),
         ("", "features: unknown name ''"),
         ("cosine", "features: unknown name 'cosine'"),
         ("pixels:3", "pixels take no setting, got '3'"),

@@ -11,6 +11,7 @@ from mnemoscope.auditing.features.cache import Cached
 from mnemoscope.auditing.features.network import NetworkFeatures, load_torchscript
 from mnemoscope.auditing.features.pca import PCA
 from mnemoscope.auditing.features.pixels import Cosine, Pixels
+from mnemoscope.auditing.features.z_scores import ZScores
 from mnemoscope.choose import choose
 from mnemoscope.errors import InputError
 
@@ -23,10 +24,10 @@ def make_features(
     """A feature space from its name, or from a module or another callable.
 
     Args:
-        features: ``pixels``; ``pca`` or ``pca:K`` with K components; ``torchscript:PATH``; each also with ``cosine:``
-            before it, which scales the features to length one. Or a module, a callable (``NetworkFeatures`` has their
-            options), or a ``FeatureSpace``.
-        cache: folder in which features are kept from one audit to the next; pixels, which cost nothing, are not.
+        features: ``pixels``; ``z-scores``; ``pca`` or ``pca:K`` with K components; ``torchscript:PATH``; each also with
+            ``cosine:`` before it, which scales the features to length one. Or a module, a callable
+            (``NetworkFeatures`` has their options), or a ``FeatureSpace``.
+        cache: folder in which features are kept from one audit to the next; not pixels and z-scores, which cost little.
 
     Raises:
         InputError: an unknown name, a K that is no whole number of at least 1, or a file that is not TorchScript.
@@ -37,19 +38,20 @@ def make_features(
         space = _by_name(features)
     else:
         space = features if isinstance(features, FeatureSpace) else NetworkFeatures(features)
-    return space if cache is None or isinstance(space, Pixels) else Cached(space, cache)
+    return space if cache is None or isinstance(space, Pixels | ZScores) else Cached(space, cache)
 
 
 def _by_name(text: str) -> FeatureSpace:
     name, _, setting = text.partition(":")
-    makers = {"pixels": _pixels, "pca": _pca, "torchscript": _torchscript}
+    makers = {"pixels": _alone, "z-scores": _alone, "pca": _pca, "torchscript": _torchscript}
     return choose(name, makers, "features")(text, setting)
 
 
-def _pixels(text: str, setting: str) -> FeatureSpace:
-    if text != "pixels":
-        raise InputError(f"features {text}: pixels take no setting, got {setting!r}")
-    return Pixels()
+def _alone(text: str, setting: str) -> FeatureSpace:
+    name = text.partition(":")[0]
+    if text != name:
+        raise InputError(f"features {text}: {name} take no setting, got {setting!r}")
+    return ZScores() if name == "z-scores" else Pixels()
 
 
 def _pca(text: str, setting: str) -> FeatureSpace:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from mnemoscope.auditing.private import FEWEST, merged_bins
 from mnemoscope.auditing.reports.axes import HEADLINES, axes
 from mnemoscope.auditing.reports.card import model_card
-from mnemoscope.auditing.reports.record import extracted_by_class, flagged_hashes
+from mnemoscope.auditing.reports.record import column_rows, extracted_by_class, flagged_hashes
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, image_uri, new_figure, svg
@@ -19,6 +19,7 @@ from mnemoscope.text import one_name
 _GALLERY = 24
 _LONGEST_TABLE = 100
 _MOST_COPIED = 12
+_MOST_COLUMNS = 1000
 _BINS = 50
 
 
@@ -38,6 +39,7 @@ def audit_page(report: AuditResult) -> str:
         n_flagged=len(flagged),
         fewest=FEWEST,
         card=model_card(report),
+        columns=column_rows(report)[:_MOST_COLUMNS],
         **audit_section(report),
     )
 

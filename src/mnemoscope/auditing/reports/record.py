@@ -1,6 +1,7 @@
 """The content of ``report.json``, as its schema ``report.schema.json`` has it."""
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -119,7 +120,36 @@ def _data(result: AuditResult) -> dict[str, Any]:
         part: {
             "name": result.label(part),
             "fingerprint": data.fingerprint if result.key is None else keyed(data.fingerprint, result.key),
-            "source": None if data.source is None else dict(data.source),
+            "source": None if data.source is None else _source(result, data.source),
         }
         for part, data in result.sets.items()
     }
+
+
+def _source(result: AuditResult, source: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is; a private report leaves out levels, which are contents, and counts of one to nine missing cells."""
+    columns = source.get("columns")
+    if columns is None or not result.private:
+        return dict(source)
+    shared = {
+        name: {
+            key: None if key == "missing" and 0 < value < FEWEST else value
+            for key, value in column.items()
+            if key != "levels"
+        }
+        for name, column in columns.items()
+    }
+    return {**source, "columns": shared}
+
+
+def column_rows(result: AuditResult) -> list[tuple[str, str, str, str]]:
+    """Of a table each column's name, kind, scale and how many of its cells are missing in the training set."""
+    if result.train.source is None:
+        return []
+    columns = _source(result, result.train.source).get("columns", {})
+    rows = []
+    for name, column in columns.items():
+        kind = column["kind"] if column["inferred"] else f"{column['kind']} (declared)"
+        missing = column.get("missing", 0)
+        rows.append((name, kind, column["scale"], f"under {FEWEST}" if missing is None else f"{missing:,}"))
+    return rows

@@ -8,13 +8,14 @@ from mnemoscope.auditing.compare import ReportComparison
 from mnemoscope.auditing.measures import MeasureResult
 from mnemoscope.auditing.private import FEWEST
 from mnemoscope.auditing.reports.axes import axes
-from mnemoscope.auditing.reports.record import extracted_by_class
+from mnemoscope.auditing.reports.record import column_rows, extracted_by_class
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.pages import interval, percent
 from mnemoscope.text import one_name
 
 _PAIRS = 5
 _MOST_GROUPS = 10
+_MOST_COLUMNS = 30
 
 
 def axis_table(result: AuditResult) -> Table:
@@ -41,6 +42,19 @@ def rate_table(heading: str, rows: Iterable[tuple[str, MeasureResult, str]], las
             (result.excess, result.excess_interval),
         )
         table.add_row(label, *(f"{percent(value)}\n{interval(ends)}" for value, ends in cells), remark)
+    return table
+
+
+def column_table(result: AuditResult) -> Table | None:
+    """What the columns of a table were taken for, the first of them; None of what is no table."""
+    rows = column_rows(result)
+    if not rows:
+        return None
+    table = Table("Column", "Kind", "Scale", "Missing in train")
+    for name, kind, scale, missing in rows[:_MOST_COLUMNS]:
+        table.add_row(one_name(name), kind, scale, missing)
+    if len(rows) > _MOST_COLUMNS:
+        table.add_row(f"and {len(rows) - _MOST_COLUMNS:,} more", "", "in report.json", "")
     return table
 
 

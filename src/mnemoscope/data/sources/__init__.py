@@ -9,6 +9,7 @@ from mnemoscope.data.sources.contract import ArrayFile, Look, Source
 from mnemoscope.data.sources.folders import Folder
 from mnemoscope.data.sources.hugging_face import HuggingFaceDataset, HuggingFaceHub
 from mnemoscope.data.sources.idx import IdxFile
+from mnemoscope.data.sources.tables import CsvFile, DataFrameSource, ParquetFile
 from mnemoscope.data.sources.torch_datasets import DataLoaderSource, TorchDatasetSource
 from mnemoscope.data.sources.zarr_arrays import ZarrArray
 from mnemoscope.errors import InputError
@@ -21,7 +22,10 @@ SOURCES: tuple[Source, ...] = (
     ZipOfImages(),
     TarOfImages(),
     IdxFile(),
+    CsvFile(),
+    ParquetFile(),
     Folder(),
+    DataFrameSource(),
     HuggingFaceDataset(),
     DataLoaderSource(),
     TorchDatasetSource(),
