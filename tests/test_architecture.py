@@ -25,7 +25,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "reading": {"choose", "errors", "text"},
     "records": {"errors", "output", "reading", "text"},
     "progress": {"text"},
-    "torch_state": {"extras"},
+    "torch_state": {"errors", "extras", "text"},
     "processes": {"choose", "errors"},
     "data": {"choose", "errors", "extras", "output", "processes", "progress", "reading", "text"},
     "neighbours": {"choose", "data", "errors", "progress", "torch_state"},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from mnemoscope._version import __version__
@@ -33,10 +34,11 @@ from mnemoscope.auditing.reports.report import Report
 from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.choose import check_number, check_whole, choose
-from mnemoscope.data import Dataset, as_dataset
+from mnemoscope.data import DataLike, Dataset, as_dataset
 from mnemoscope.data.arrays import CHUNK_BYTES, Array, ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.reading import check_memory, limits_memory
+from mnemoscope.torch_state import usable_device
 
 _DIMENSION_NEIGHBOURS = 20
 _BLOCKS = 6
@@ -45,19 +47,20 @@ _BLOCKS = 6
 
 @limits_memory
 def audit(
-    generated: Dataset | ArrayLike,
-    train: Dataset | ArrayLike,
+    generated: DataLike,
+    train: DataLike,
     *,
-    holdout: Dataset | ArrayLike | None = None,
+    holdout: DataLike | None = None,
     measures: Sequence[str | Measure | WholeSetStatistic] = STANDARD,
     features: str | FeatureSpace | Callable[[Tensor], Any] = "pixels",
     cache: str | Path | None = None,
     transformations: Sequence[str] = (),
-    classes: Sequence[Any] | ArrayLike | None = None,
-    groups: Sequence[Any] | ArrayLike | None = None,
+    classes: Sequence[Any] | ArrayLike | str | None = None,
+    groups: Sequence[Any] | ArrayLike | str | None = None,
     repeats: str | None = None,
     resolution: float = 0.1,
     private: bool = False,
+    device: torch.device | str = "cpu",
     max_memory: int | None = None,
     seed: int = 0,
     progress: bool = False,
@@ -65,7 +68,9 @@ def audit(
     """Audit generated samples for copies of training items, and for closeness to them.
 
     Args:
-        generated: shape ``(n, *event)``, on the scale of ``train``.
+        generated: shape ``(n, *event)``, on the scale of ``train``. Every set is a ``Dataset``, an array, a tensor, or
+            an object that ``load`` reads: torch's ``Dataset`` and ``DataLoader``, ``datasets.Dataset``, a list of
+            Pillow's images.
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
         measures: names, ``Measure`` or ``WholeSetStatistic`` objects to report; the measures that calibrate are tested,
@@ -77,13 +82,16 @@ def audit(
         transformations: under which copies are searched, as ``make_transformations`` takes them: ``flips``,
             ``shifts:2``, ...; samples and honest items alike.
         classes: labels of the training items, followed by those of the held-out items: strata within which the two are
-            exchangeable.
-        groups: labels in the same order: items that belong together, and are on one side only.
+            exchangeable. Or ``source``, for those that the sources have (``Dataset.classes``).
+        groups: labels in the same order: items that belong together, and are on one side only; or ``source``, for
+            ``Dataset.groups``.
         repeats: without a held-out set, what repeats and near-duplicates in train are: of the ``law`` or ``made`` by
             hand. Left out, both readings are tried, and where they disagree there is no verdict.
         resolution: the smallest rate that the audit must be able to tell from zero.
         private: whether what the report writes holds aggregates only: no pictures, rows, names or distances of single
             items, which stand as hashes under a key that only ``Report.key`` has.
+        device: where neighbours are searched: ``cpu``, ``cuda``, ``mps``. The answers are the same everywhere, and so is
+            what certifies them; networks of ``features`` run where they are.
         max_memory: bytes that this process may take in all; what cannot fit is refused. Left out, what the machine and
             the limits set on the process leave.
         seed: of the choice of items left out, of the simulations and of the references.
@@ -101,12 +109,17 @@ def audit(
     chosen, statistics = make_measures(measures)
     space, transformation = make_features(features, cache=cache), make_transformations(transformations)
     reading = None if repeats is None else choose(repeats, READINGS, "repeats")
+    device = usable_device(device)
     resolution = check_number(resolution, "resolution", "in (0, 1)", 0, 1)
     seed = check_whole(seed, "seed", 0)
     if reading is not None and held_out is not None:
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     if groups is not None and held_out is None:
         raise InputError("groups need a held-out set: train alone does not tell what an item of another group is like")
+    strata, units = (
+        None if labels is None else Labels.of(labels, train, held_out, what)
+        for what, labels in (("classes", classes), ("groups", groups))
+    )
     _check_memory(train, samples, held_out)
     samples = comparable(samples, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)
@@ -115,17 +128,17 @@ def audit(
         raise InputError(f"{train.name}: needs at least {needed} distinct training items, has {n_distinct}")
     _need(samples.n_samples, resolution, samples.name, "generated samples")
 
-    comparison = Comparison(train, repeated.first, rng, space=space, transformation=transformation, progress=progress)
+    comparison = Comparison(
+        train, repeated.first, rng, space=space, transformation=transformation, device=device, progress=progress
+    )
     search, near, pool = comparison.search(samples), None, None
     n_holdout = 0 if held_out is None else held_out.n_samples
-    strata = None if classes is None else Labels.read(classes, train.n_samples, n_holdout, "classes")
     if held_out is None:
         nulls = _left_out(comparison, repeated, reading, samples.n_samples, rng)
         _need(len(nulls[0].identical), resolution, train.name, "training items for a null without held-out data")
     else:
         held_out = comparable(held_out, train, "the held-out set")
         _need(n_holdout, resolution, held_out.name, "held-out items")
-        units = None if groups is None else Labels.read(groups, train.n_samples, n_holdout, "groups")
         pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
         found, other = pool.find_held_out(comparison)
         nulls = (pool.null(comparison, found, other, rng),)

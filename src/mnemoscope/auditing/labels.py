@@ -7,14 +7,20 @@ and held-out set were split class by class, labels are exchangeable within a cla
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Int
 
+from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import ArrayLike, as_array
 from mnemoscope.errors import InputError
 from mnemoscope.text import one_name
+
+LabelKind: TypeAlias = Literal["classes", "groups"]
+
+SOURCE = "source"
+"""In place of labels: those that the sets have from where they were read."""
 
 _NAMED = 3
 
@@ -32,6 +38,30 @@ class Labels:
     names: tuple[str, ...]
     train: Int[np.ndarray, " n_train"]
     holdout: Int[np.ndarray, " n_holdout"]
+
+    @classmethod
+    def of(
+        cls, values: Sequence[Any] | ArrayLike | str, train: Dataset, holdout: Dataset | None, what: LabelKind
+    ) -> "Labels":
+        """Labels that are given, or by the word ``source`` those that the sets have from their sources.
+
+        Raises:
+            InputError: as ``read``; another word, or a set whose source has none.
+        """
+        sets = [train] if holdout is None else [train, holdout]
+        if isinstance(values, str):
+            if values != SOURCE:
+                raise InputError(
+                    f"{what}: is a label for each item, or {SOURCE!r}; mnemoscope.data.load_labels reads files"
+                )
+            found: list[str] = []
+            for data in sets:
+                labels = data.classes if what == "classes" else data.groups
+                if labels is None:
+                    raise InputError(f"{data.name}: its source has no {what}: give {what} of your own")
+                found += labels
+            values = found
+        return cls.read(values, train.n_samples, 0 if holdout is None else holdout.n_samples, what)
 
     @classmethod
     def read(cls, values: Sequence[Any] | ArrayLike, n_train: int, n_holdout: int, what: str) -> "Labels":

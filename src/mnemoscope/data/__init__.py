@@ -5,17 +5,19 @@ It may lie on disk as a memory map; whoever reads it does so in chunks of rows.
 """
 
 from mnemoscope.data.arrays import as_array, row_chunks
-from mnemoscope.data.dataset import Dataset, as_dataset, from_model
+from mnemoscope.data.dataset import Dataset, from_model
 from mnemoscope.data.files import check_savable, load, save_array, source_paths
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
 from mnemoscope.data.look import load_together, look
+from mnemoscope.data.objects import DataLike, as_dataset
 from mnemoscope.data.sources import SOURCES, ArrayFile, Look, Source, formats, load_digits
 
 __all__ = [
     "SOURCES",
     "ArrayFile",
+    "DataLike",
     "Dataset",
     "Gaussian",
     "GaussianMixture",

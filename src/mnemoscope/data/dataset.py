@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mnemoscope.choose import check_whole
-from mnemoscope.data.arrays import Array, ArrayLike, as_array, check_finite, check_items
+from mnemoscope.data.arrays import Array, as_array, check_finite, check_items
 from mnemoscope.data.stored import read_stored
 from mnemoscope.errors import InputError
 from mnemoscope.reading import check_memory
@@ -37,11 +37,12 @@ class Dataset:
         names: of the items, one each: their files within the folder they came from. None where they have none.
         notes: what was done to the items when they were read, for reports to repeat; parts of a set keep them.
         classes: a label of each item, as its source has them. None where it has none.
+        groups: which items belong together, as of one patient: a label of each, as its source has them.
         source: how the set was read and what its source holds, in counts (see ``Census``), for reports.
 
     Raises:
         InputError: no items, items without a value, a dtype that is not real, NaN or Inf (with the item's index),
-            an empty value range, or another number of names than of items.
+            an empty value range, or another number of names, classes or groups than of items.
     """
 
     array: Array
@@ -50,6 +51,7 @@ class Dataset:
     names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
     source: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -67,10 +69,9 @@ class Dataset:
             raise InputError(f"{self.name}: value range must be two numbers, got {given}") from None
         if not low <= high:
             raise InputError(f"{self.name}: value range must go from low to high, got ({low}, {high})")
-        if self.names is not None and len(self.names) != self.n_samples:
-            raise InputError(f"{self.name}: has {len(self.names)} names for {self.n_samples} items")
-        if self.classes is not None and len(self.classes) != self.n_samples:
-            raise InputError(f"{self.name}: has {len(self.classes)} classes for {self.n_samples} items")
+        for what, labels in self._labels().items():
+            if labels is not None and len(labels) != self.n_samples:
+                raise InputError(f"{self.name}: has {len(labels)} {what} for {self.n_samples} items")
 
     def __len__(self) -> int:
         return self.n_samples
@@ -105,12 +106,17 @@ class Dataset:
         return digest.hexdigest()
 
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
-        """The items at ``indices`` (or where a mask is true), in that order, with their names and the value range."""
+        """The items at ``indices`` (or where a mask is true), in that order, with their names, labels and value range."""
         rows = np.arange(self.n_samples)[indices]
-        names, classes = (
-            None if labels is None else tuple(labels[row] for row in rows) for labels in (self.names, self.classes)
-        )
-        return replace(self, array=self.array[indices], name=name or self.name, names=names, classes=classes)
+        kept = {
+            what: None if labels is None else tuple(labels[row] for row in rows)
+            for what, labels in self._labels().items()
+        }
+        return replace(self, array=self.array[indices], name=name or self.name, **kept)
+
+    def _labels(self) -> dict[str, Any]:
+        """What is given for each item, by its attribute."""
+        return {"names": self.names, "classes": self.classes, "groups": self.groups}
 
     def described(self, **labels: Any) -> "Dataset":
         """The same items with another name, notes, classes, source or value range: values are not checked again."""
@@ -193,8 +199,3 @@ def from_model(items: Tensor, value_range: tuple[float, float]) -> Array:
     low, high = value_range
     restored = (items.detach().cpu().double() + 1) * (high - low) / 2 + low
     return (restored.clamp(low, high) if items.ndim > 2 else restored).to(torch.float32).numpy()
-
-
-def as_dataset(values: "Dataset | ArrayLike", name: str) -> Dataset:
-    """A Dataset from an array or tensor; a Dataset passes through."""
-    return values if isinstance(values, Dataset) else Dataset(as_array(values, name), name)

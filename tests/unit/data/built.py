@@ -148,7 +148,7 @@ BUILT: dict[str, tuple[Callable[[Path, np.ndarray], Path], str, tuple[str, ...]]
     "train.zarr": (zarr_group, ":images", ("1 arrays", "not named")),
     "items": (item_folder, "", ("each of 200 files was taken for one item",)),
     "parts": (shard_folder, ":images", ("7 arrays", "each of 7 files was taken for a shard of items")),
-    "data": (mnist, "", ("7 files", "compressed twins", "not the training images")),
+    "data": (mnist, "", ("6 files", "compressed twins", "not the training images")),
     "train-images-idx3-ubyte.gz": (idx_gz, "", ()),
 }
 """Of each kind of source: how it is written, what names the array in it, how much is passed over and what notes say."""
