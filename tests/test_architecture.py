@@ -49,6 +49,7 @@ MAY_KNOW: dict[str, set[str]] = {
         *("auditing", "choose", "data", "errors", "networks", "output", "processes", "reading", "sampling"),
         *("scores", "torch_state"),
     },
+    "metrics": {"auditing", "data", "errors"},
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {
@@ -63,7 +64,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "cli": {
         *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
         *("random_features", "reading", "sampling", "scores", "studies", "sweeps", "text", "theory"),
-        "training",
+        *("torch_state", "training"),
     },
     "__main__": {"cli"},
     "mnemoscope": {

@@ -90,8 +90,8 @@ def audit(
         resolution: the smallest rate that the audit must be able to tell from zero.
         private: whether what the report writes holds aggregates only: no pictures, rows, names or distances of single
             items, which stand as hashes under a key that only ``Report.key`` has.
-        device: where neighbours are searched: ``cpu``, ``cuda``, ``mps``. The answers are the same everywhere, and so is
-            what certifies them; networks of ``features`` run where they are.
+        device: where neighbours are searched: ``cpu``, ``cuda``, ``mps``. Answers and certificate are the same
+            everywhere; networks of ``features`` run where they are.
         max_memory: bytes that this process may take in all; what cannot fit is refused. Left out, what the machine and
             the limits set on the process leave.
         seed: of the choice of items left out, of the simulations and of the references.
@@ -104,12 +104,12 @@ def audit(
             shares items with ``train``, exactly or nearly, which repeats in the data do not explain.
     """
     del max_memory  # it is in force already
+    device = usable_device(device)
     train, samples = as_dataset(train, "train"), as_dataset(generated, "generated")
     held_out = None if holdout is None else as_dataset(holdout, "holdout")
     chosen, statistics = make_measures(measures)
     space, transformation = make_features(features, cache=cache), make_transformations(transformations)
     reading = None if repeats is None else choose(repeats, READINGS, "repeats")
-    device = usable_device(device)
     resolution = check_number(resolution, "resolution", "in (0, 1)", 0, 1)
     seed = check_whole(seed, "seed", 0)
     if reading is not None and held_out is not None:

@@ -16,7 +16,7 @@ Lists of neighbours start short and grow, for those items whose list ends within
 from copy import copy
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -198,15 +198,8 @@ class TrainingIndex:
         return Nearest(distances, *rows)
 
     def _search(self, items: Array, k: int, exclude: Int[np.ndarray, " items"] | None) -> Neighbours:
-        return nearest_neighbours(
-            items,
-            self.train,
-            k,
-            ignore=self._ignore,
-            exclude=exclude,
-            device=self._device,
-            progress=self.progress,
-        )
+        how: dict[str, Any] = {"device": self._device, "progress": self.progress}
+        return nearest_neighbours(items, self.train, k, ignore=self._ignore, exclude=exclude, **how)
 
     def _without_own_unit(self, lists: "_Lists") -> tuple["_Lists", Bool[np.ndarray, " items"]]:
         """Lists of training items around themselves, less their own units; and which are too short for that."""

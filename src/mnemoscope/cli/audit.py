@@ -91,10 +91,12 @@ def audit(
     from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, rate_table, settle_lines, statistic_lines
     from mnemoscope.data import load_labels, load_together, source_paths
     from mnemoscope.output import atomic_files, check_apart
+    from mnemoscope.torch_state import usable_device
 
     def labels_of(path: Path | None) -> Any:
         return SOURCE if path == Path(SOURCE) else None if path is None else load_labels(path)
 
+    place = usable_device(device, "--device")
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
         training, samples, held_out = "the training set", "the generated set", "the held-out set"
@@ -112,7 +114,7 @@ def audit(
             groups=labels_of(groups),
             resolution=resolution,
             private=private,
-            device=usable_device(device, "--device"),
+            device=place,
             seed=seed,
             progress=True,
         )

@@ -106,7 +106,7 @@ class Dataset:
         return digest.hexdigest()
 
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
-        """The items at ``indices`` (or where a mask is true), in that order, with their names, labels and value range."""
+        """The items at ``indices`` (or where a mask is true), in that order, with their names and labels."""
         rows = np.arange(self.n_samples)[indices]
         kept = {
             what: None if labels is None else tuple(labels[row] for row in rows)

@@ -1,4 +1,4 @@
-"""Where neighbours are searched changes no answer, and products are made in the precision that the certificate assumes."""
+"""Where neighbours are searched changes no answer; products are made in the precision that a certificate assumes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,7 +64,7 @@ def test_a_device_that_is_not_there_is_refused_first() -> None:
     for device in ("meta", "no such device", "mps" if not torch.backends.mps.is_available() else "xpu"):
         with pytest.raises(InputError, match=rf"^device: {device} cannot be used here \(.+\); cpu always can$"):
             nearest_neighbours(QUERIES, DATA, 3, device=device)
-        with pytest.raises(InputError, match="^device: "):
+        with pytest.raises(InputError, match=r"^device: "):
             audit("not read", "not read", device=device)
     assert usable_device("cpu") == torch.device("cpu")
 

@@ -21,7 +21,7 @@ from mnemoscope.data.sources.archives import TAR_SUFFIXES, read_shards
 from mnemoscope.data.sources.array_folder import array_source, read_arrays
 from mnemoscope.data.sources.contract import Look, Source
 from mnemoscope.data.sources.idx import is_idx_name, labels_beside, load_idx, look_at_idx, with_labels
-from mnemoscope.data.sources.image_files import of_images, is_image_name
+from mnemoscope.data.sources.image_files import is_image_name, of_images
 from mnemoscope.data.walk import readable, walk
 from mnemoscope.errors import InputError
 from mnemoscope.reading import reading

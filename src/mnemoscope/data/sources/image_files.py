@@ -1,6 +1,5 @@
 """Images as entries of something: which entries of a folder or an archive are images, and all of them as a data set."""
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
@@ -53,7 +52,9 @@ def folder_classes(names: tuple[str, ...]) -> tuple[str, ...] | None:
     Folders that all items share, such as ``images/`` in an archive, are no classes.
     """
     folders = [PurePosixPath(name).parts[:-1] for name in names]
-    shared = len(os.path.commonprefix(folders))
+    shared = 0
+    while len({parts[shared : shared + 1] for parts in folders}) == 1 and len(folders[0]) > shared:
+        shared += 1
     if any(len(parts) <= shared for parts in folders):
         return None
     return tuple(parts[shared] for parts in folders)
