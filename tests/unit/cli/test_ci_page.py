@@ -1,4 +1,4 @@
-"""The page on releases: its workflow is YAML, and its commands gate as it says; completion and metadata are what is said."""
+"""The page on releases: its workflow is YAML and gates as it says; completion and metadata are what is said."""
 
 import shlex
 from pathlib import Path

@@ -6,9 +6,11 @@ from mnemoscope.data.sources.archives import TarOfImages, ZipOfImages
 from mnemoscope.data.sources.array_folder import ARRAY_FILES
 from mnemoscope.data.sources.bundled import Digits, load_digits
 from mnemoscope.data.sources.contract import ArrayFile, Look, Source
+from mnemoscope.data.sources.dicom import DicomFile
 from mnemoscope.data.sources.folders import Folder
 from mnemoscope.data.sources.hugging_face import HuggingFaceDataset, HuggingFaceHub
 from mnemoscope.data.sources.idx import IdxFile
+from mnemoscope.data.sources.nifti import NiftiFile
 from mnemoscope.data.sources.pictures import ListOfPictures
 from mnemoscope.data.sources.torch_datasets import DataLoaderSource, TorchDatasetSource
 from mnemoscope.data.sources.zarr_arrays import ZarrArray
@@ -24,6 +26,8 @@ SOURCES: tuple[Source, ...] = (
     ZipOfImages(),
     TarOfImages(),
     IdxFile(),
+    NiftiFile(),
+    DicomFile(),
     Folder(),
     *_OBJECTS,
 )
