@@ -50,6 +50,8 @@ def gathered(items: list[Tensor], what: str, group: Any = None) -> list[Tensor]:
     filled = [form for form in forms if form.n_samples]
     if len({(form.event_shape, form.dtype) for form in filled}) > 1:
         raise InputError(f"{what}: processes hold items of different forms, {' and '.join(map(str, filled))}")
+    if not filled:
+        return []
     sizes = [form.n_samples * form.dtype.itemsize * int(torch.Size(form.event_shape).numel()) for form in forms]
     sent = torch.zeros(max(sizes), dtype=torch.uint8, device=place)
     sent[: own.nbytes] = own.reshape(-1).view(torch.uint8).to(place)

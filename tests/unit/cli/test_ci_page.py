@@ -1,6 +1,9 @@
 """The page on releases: its workflow is YAML and gates as it says; completion and metadata are what is said."""
 
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +82,8 @@ def test_hubs_read_the_metadata() -> None:
         model_index({}, "model")
 
 
-def test_shells_complete_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("_MNEMOSCOPE_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "mnemoscope c")
-    monkeypatch.setenv("COMP_CWORD", "1")
-    assert run(["mnemoscope"], monkeypatch) == 0
-    assert capsys.readouterr().out.split() == ["compare", "card"]
+def test_shells_complete_commands() -> None:
+    script = "import sys; sys.argv = ['mnemoscope']; from mnemoscope.cli import main; main()"
+    asked = {"_MNEMOSCOPE_COMPLETE": "complete_bash", "COMP_WORDS": "mnemoscope c", "COMP_CWORD": "1"}
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["compare", "card"], "")
