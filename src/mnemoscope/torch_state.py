@@ -59,7 +59,8 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
     Neither TensorFloat-32 (``torch.set_float32_matmul_precision``) nor autocast: error bounds count on it.
     """
-    backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
+    mkldnn: Any = torch.backends.mkldnn  # whose types lack what it has
+    backends = (torch.backends.cuda.matmul, mkldnn.matmul)
     before = [backend.fp32_precision for backend in backends]
     with ExitStack() as stack:
         for kind in {device.type, "cpu"}:

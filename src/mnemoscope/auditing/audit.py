@@ -116,10 +116,8 @@ def audit(
         raise InputError("repeats says how to read a training set alone; with a held-out set leave it out")
     if groups is not None and held_out is None:
         raise InputError("groups need a held-out set: train alone does not tell what an item of another group is like")
-    strata, units = (
-        None if labels is None else Labels.of(labels, train, held_out, what)
-        for what, labels in (("classes", classes), ("groups", groups))
-    )
+    strata = None if classes is None else Labels.of(classes, train, held_out, "classes")
+    units = None if groups is None else Labels.of(groups, train, held_out, "groups")
     _check_memory(train, samples, held_out)
     samples = comparable(samples, train, "the generated set")
     repeated, rng = Repeated(train.array), np.random.default_rng(seed)

@@ -108,7 +108,7 @@ class Dataset:
     def take(self, indices: Array, name: str | None = None) -> "Dataset":
         """The items at ``indices`` (or where a mask is true), in that order, with their names and labels."""
         rows = np.arange(self.n_samples)[indices]
-        kept = {
+        kept: dict[str, Any] = {
             what: None if labels is None else tuple(labels[row] for row in rows)
             for what, labels in self._labels().items()
         }

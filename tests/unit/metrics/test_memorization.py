@@ -198,6 +198,7 @@ distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_processes_are_one_audit_with_torchmetrics_and_without(tmp_path: Path) -> None:
     ranks = [
         subprocess.Popen(
