@@ -25,7 +25,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "reading": {"choose", "errors", "text"},
     "records": {"errors", "output", "reading", "text"},
     "progress": {"text"},
-    "torch_state": {"extras"},
+    "torch_state": {"errors", "extras", "text"},
     "processes": {"choose", "errors"},
     "data": {"choose", "errors", "extras", "output", "processes", "progress", "reading", "text"},
     "neighbours": {"choose", "data", "errors", "progress", "torch_state"},
@@ -49,6 +49,7 @@ MAY_KNOW: dict[str, set[str]] = {
         *("auditing", "choose", "data", "errors", "networks", "output", "processes", "reading", "sampling"),
         *("scores", "torch_state"),
     },
+    "metrics": {"auditing", "data", "errors"},
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {
@@ -63,7 +64,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "cli": {
         *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
         *("random_features", "reading", "sampling", "scores", "studies", "sweeps", "text", "theory"),
-        "training",
+        *("torch_state", "training"),
     },
     "__main__": {"cli"},
     "mnemoscope": {

@@ -31,6 +31,7 @@ else:  # hidden from type checkers, which would otherwise believe that every att
         "auditing": "AbsoluteDistance DistanceRatio Report audit compare",
         "data": "Dataset Gaussian GaussianMixture LinearManifold load",
         "errors": "ConvergenceError InputError MnemoscopeError OutputError",
+        "metrics": "",  # by its room alone: where torchmetrics is installed it takes seconds to import
         "monitoring": "MemorizationMonitor",
         "neighbours": "nearest_neighbours",
         "networks": "MLP NetworkScore NetworkSpec UNet build_network",

@@ -5,13 +5,15 @@ device that has none, and a network that is handed over comes back in the mode i
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
+from mnemoscope.text import one_line
 
 WITHOUT_DOUBLE = frozenset({"mps"})
 """Types of devices without double precision."""
@@ -30,6 +32,47 @@ def double_device(device: torch.device) -> torch.device:
 def to_double(tensor: Tensor) -> Tensor:
     """In double precision, on the tensor's own device or, if that has none, on the CPU: moved first, then converted."""
     return tensor.to(double_device(tensor.device)).double()
+
+
+def usable_device(device: torch.device | str, what: str = "device") -> torch.device:
+    """A device on which a tensor can be made here, and from which it can be read.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
+        what: the argument, for errors.
+
+    Raises:
+        InputError: there is no such device, or none that this build of torch can use; the message says torch's reason.
+    """
+    try:
+        chosen = torch.device(device)
+        torch.zeros(1, device=chosen).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError) as error:
+        reason = one_line(str(error).strip().partition("\n")[0], 200)
+        raise InputError(f"{what}: {device} cannot be used here ({reason}); cpu always can") from None
+    return chosen
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Products of matrices in all 24 bits of single precision inside, whatever the process allows for speed.
+
+    Neither TensorFloat-32 (``torch.set_float32_matmul_precision``) nor autocast: error bounds count on it.
+    """
+    mkldnn: Any = torch.backends.mkldnn  # whose types lack what it has
+    backends = (torch.backends.cuda.matmul, mkldnn.matmul)
+    before = [backend.fp32_precision for backend in backends]
+    with ExitStack() as stack:
+        for kind in {device.type, "cpu"}:
+            if torch.amp.is_autocast_available(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        try:
+            for backend in backends:
+                backend.fp32_precision = "ieee"
+            yield
+        finally:
+            for backend, precision in zip(backends, before, strict=True):
+                backend.fp32_precision = precision
 
 
 def device_of(network: nn.Module) -> torch.device:

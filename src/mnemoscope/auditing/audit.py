@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from mnemoscope._version import __version__
@@ -38,6 +39,7 @@ from mnemoscope.data import DataLike, Dataset, Declaration, as_compared
 from mnemoscope.data.arrays import CHUNK_BYTES, Array, ArrayLike
 from mnemoscope.errors import InputError
 from mnemoscope.reading import check_memory, limits_memory
+from mnemoscope.torch_state import usable_device
 
 _DIMENSION_NEIGHBOURS = 20
 _BLOCKS = 6
@@ -60,6 +62,7 @@ def audit(
     schema: Declaration | None = None,
     resolution: float = 0.1,
     private: bool = False,
+    device: torch.device | str = "cpu",
     max_memory: int | None = None,
     seed: int = 0,
     progress: bool = False,
@@ -67,8 +70,10 @@ def audit(
     """Audit generated samples for copies of training items, and for closeness to them.
 
     Args:
-        generated: shape ``(n, *event)``, on the scale of ``train``. Data frames are tables: their rows are compared by
-            the schema of ``train``, and columns matched by their names.
+        generated: shape ``(n, *event)``, on the scale of ``train``. Every set is a ``Dataset``, an array, a tensor, or
+            an object that ``load`` reads: torch's ``Dataset`` and ``DataLoader``, ``datasets.Dataset``, a list of
+            Pillow's images. Data frames are tables: their rows are compared by the schema of ``train``, and columns
+            matched by their names.
         train: shape ``(n_train, *event)``; a memory map is fine. All of it is searched, exactly.
         holdout: real items that were not trained on, for the null; leave-one-out on ``train`` if left out.
         measures: names, ``Measure`` or ``WholeSetStatistic`` objects to report; the measures that calibrate are tested,
@@ -89,6 +94,8 @@ def audit(
         resolution: the smallest rate that the audit must be able to tell from zero.
         private: whether what the report writes holds aggregates only: no pictures, rows, names or distances of single
             items, which stand as hashes under a key that only ``Report.key`` has.
+        device: where neighbours are searched: ``cpu``, ``cuda``, ``mps``. Answers and certificate are the same
+            everywhere; networks of ``features`` run where they are.
         max_memory: bytes that this process may take in all; what cannot fit is refused. Left out, what the machine and
             the limits set on the process leave.
         seed: of the choice of items left out, of the simulations and of the references.
@@ -101,6 +108,7 @@ def audit(
             shares items with ``train``, exactly or nearly, which repeats in the data do not explain.
     """
     del max_memory  # it is in force already
+    device = usable_device(device)
     train = as_compared(train, "train", schema)
     samples = as_compared(generated, "generated", train.schema)
     held_out = None if holdout is None else as_compared(holdout, "holdout", train.schema)
@@ -126,7 +134,9 @@ def audit(
         raise InputError(f"{train.name}: needs at least {needed} distinct training items, has {n_distinct}")
     _need(samples.n_samples, resolution, samples.name, "generated samples")
 
-    comparison = Comparison(train, repeated.first, rng, space=space, transformation=transformation, progress=progress)
+    comparison = Comparison(
+        train, repeated.first, rng, space=space, transformation=transformation, device=device, progress=progress
+    )
     search, near, pool = comparison.search(samples), None, None
     n_holdout = 0 if held_out is None else held_out.n_samples
     if held_out is None:

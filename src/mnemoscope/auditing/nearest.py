@@ -16,9 +16,10 @@ Lists of neighbours start short and grow, for those items whose list ends within
 from copy import copy
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 
 from mnemoscope.auditing.dimension import intrinsic_dimension
@@ -74,6 +75,7 @@ class TrainingIndex:
         train: shape ``(n_train, *event)``, possibly a memory map.
         first: for each item the row of its first identical item; repeats are passed over.
         rng: chooses the sparse subset.
+        device: where neighbours are searched.
         progress: show bars.
 
     Attributes:
@@ -84,9 +86,15 @@ class TrainingIndex:
     """
 
     def __init__(
-        self, train: Array, first: Int[np.ndarray, " n_train"], rng: np.random.Generator, *, progress: bool = False
+        self,
+        train: Array,
+        first: Int[np.ndarray, " n_train"],
+        rng: np.random.Generator,
+        *,
+        device: torch.device | str = "cpu",
+        progress: bool = False,
     ) -> None:
-        self.train, self.first, self.progress = train, first, progress
+        self.train, self.first, self._device, self.progress = train, first, device, progress
         repeated = first != np.arange(len(first))
         self.distinct = np.flatnonzero(~repeated)
         self._ignore = repeated if repeated.any() else None
@@ -164,7 +172,7 @@ class TrainingIndex:
         """The k nearest distinct training items of each item; of ``leave_out`` each item passes over one row."""
         exclude = None if leave_out is None else self.first[leave_out]
         k = min(k, len(self.distinct) - (exclude is not None))
-        return nearest_neighbours(items, self.train, k, ignore=self._ignore, exclude=exclude, progress=self.progress)
+        return self._search(items, k, exclude)
 
     def _nearest(self, items: Array, exclude: Int[np.ndarray, " items"] | None, *, alone: bool) -> Nearest:
         """By lists that grow until they reach beyond the nearest one's unit; ``alone`` if no own unit is left out."""
@@ -174,9 +182,7 @@ class TrainingIndex:
         n_others = len(self.distinct) - (exclude is not None)
         for k in (min(length, n_others) for length in _LIST_LENGTHS):
             skipped = None if exclude is None else exclude[waiting]
-            found = nearest_neighbours(
-                items[waiting], self.train, k, ignore=self._ignore, exclude=skipped, progress=self.progress
-            )
+            found = self._search(items[waiting], k, skipped)
             lists, crowded = _Lists(found.distances, found.indices), np.zeros(len(waiting), dtype=bool)
             if not alone:
                 lists, crowded = self._without_own_unit(lists)
@@ -190,6 +196,10 @@ class TrainingIndex:
             if not len(waiting):
                 break
         return Nearest(distances, *rows)
+
+    def _search(self, items: Array, k: int, exclude: Int[np.ndarray, " items"] | None) -> Neighbours:
+        how: dict[str, Any] = {"device": self._device, "progress": self.progress}
+        return nearest_neighbours(items, self.train, k, ignore=self._ignore, exclude=exclude, **how)
 
     def _without_own_unit(self, lists: "_Lists") -> tuple["_Lists", Bool[np.ndarray, " items"]]:
         """Lists of training items around themselves, less their own units; and which are too short for that."""

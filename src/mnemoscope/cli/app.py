@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from mnemoscope._version import __version__
 from mnemoscope.cli.audit import audit
+from mnemoscope.cli.card import card
 from mnemoscope.cli.compare import compare
 from mnemoscope.cli.demo import demo
 from mnemoscope.cli.model import sample, train
@@ -29,7 +30,7 @@ from mnemoscope.text import one_line
 _INTERRUPTED = 128 + signal.SIGINT
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
-app = typer.Typer(name="mnemoscope", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(name="mnemoscope", no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _print_version(asked: bool) -> bool:
@@ -48,7 +49,7 @@ def mnemoscope(
     """Does a score-based diffusion model memorize its training data, why, and what would stop it?"""
 
 
-for command in (demo, audit, compare, train, sample, predict):
+for command in (demo, audit, compare, card, train, sample, predict):
     app.command()(command)
 app.add_typer(study_app, name="study")
 

@@ -33,10 +33,15 @@ def audit(
         ),
     ] = None,
     classes: Annotated[
-        Path | None, typer.Option(help="Classes: an .npy file or a text file, of train and then of the held-out set.")
+        Path | None,
+        typer.Option(
+            help="Classes: an .npy file or a text file, of train and then of the held-out set; or 'source', for those "
+            "that the sets have from their sources, such as folders of classes."
+        ),
     ] = None,
     groups: Annotated[
-        Path | None, typer.Option(help="The same for groups of items that belong together, as of one patient.")
+        Path | None,
+        typer.Option(help="The same for groups of items that belong together, as of one patient; or 'source'."),
     ] = None,
     schema: Annotated[
         Path | None, typer.Option(help="Of tables: a JSON file with the kinds of columns that are not to be inferred.")
@@ -80,6 +85,9 @@ def audit(
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("mnemoscope-audit"),
     force: Annotated[bool, typer.Option("--force", help="Write over a report that is there.")] = False,
+    device: Annotated[
+        str, typer.Option(help="Where neighbours are searched: cpu, cuda, cuda:1, mps. The answers are the same.")
+    ] = "cpu",
     max_memory: MaxMemory = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -91,6 +99,7 @@ def audit(
     """
     del max_memory  # it is in force already
     from mnemoscope.auditing import audit as run_audit
+    from mnemoscope.auditing.labels import SOURCE
     from mnemoscope.auditing.measures import STANDARD
     from mnemoscope.auditing.reports.report import JSON, PAGE
     from mnemoscope.auditing.reports.terminal import (
@@ -104,7 +113,12 @@ def audit(
     from mnemoscope.data import load_labels, load_together, source_paths
     from mnemoscope.data.tables import declare
     from mnemoscope.output import atomic_files, check_apart
+    from mnemoscope.torch_state import usable_device
 
+    def labels_of(path: Path | None) -> Any:
+        return SOURCE if path == Path(SOURCE) else None if path is None else load_labels(path)
+
+    place = usable_device(device, "--device")
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
         training, samples, held_out = "the training set", "the generated set", "the held-out set"
@@ -120,10 +134,11 @@ def audit(
             repeats=repeats,
             features=features,
             transformations=transformations or (),
-            classes=None if classes is None else load_labels(classes),
-            groups=None if groups is None else load_labels(groups),
+            classes=labels_of(classes),
+            groups=labels_of(groups),
             resolution=resolution,
             private=private,
+            device=place,
             seed=seed,
             progress=True,
         )

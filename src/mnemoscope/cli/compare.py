@@ -19,7 +19,7 @@ def compare(
     """By how much do audits against one training set differ? Each is compared with the first."""
     if len(reports) < 2:
         raise InputError("compare needs two reports at least")
-    contents = [_read(path) for path in reports]
+    contents = [read_report(path) for path in reports]
     from mnemoscope.auditing import compare as compare_reports
     from mnemoscope.auditing.reports.terminal import comparison_table
 
@@ -41,7 +41,12 @@ def compare(
             print_rich(f"note: {note}")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> dict[str, Any]:
+    """The content of a ``report.json``, or of the one in a folder.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
     with reading(path):
         file = path / "report.json" if path.is_dir() else path
     with reading(file, "a report.json"):

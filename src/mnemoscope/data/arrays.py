@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import Parameter
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from mnemoscope.data.stored import StoredArray, read_stored
 from mnemoscope.errors import InputError
@@ -48,6 +50,8 @@ def as_array(values: Any, name: str = "data") -> Array:
         return StoredArray.of(values)
     if isinstance(values, str | bytes | os.PathLike):
         raise InputError(f"{name}: is a text or path, not data: mnemoscope.load reads files")
+    if isinstance(values, TorchDataset | DataLoader):
+        raise InputError(f"{name}: is a {type(values).__name__}, not an array: mnemoscope.load reads it")
     try:
         return np.asanyarray(values)
     except Exception as error:  # whatever an object's own __array__ raises

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from mnemoscope.auditing.copy_tests import CopyTest, CopyTests
 from mnemoscope.choose import check_kind, check_name, check_whole
-from mnemoscope.data import Dataset, as_array, as_dataset
-from mnemoscope.data.arrays import ArrayLike
+from mnemoscope.data import DataLike, Dataset, as_dataset
 from mnemoscope.errors import InputError
 from mnemoscope.monitoring.decision import GENERALIZING, MEMORIZING, ONSET, STARTING, STATES, Rule, State
 from mnemoscope.monitoring.history import History
@@ -67,8 +66,8 @@ class MemorizationMonitor:
 
     def __init__(
         self,
-        train: Dataset | ArrayLike,
-        holdout: Dataset | ArrayLike,
+        train: DataLike,
+        holdout: DataLike,
         process: Process,
         *,
         levels: Sequence[float] | None = None,
@@ -105,9 +104,7 @@ class MemorizationMonitor:
         self._read_back = () if self._history is None else self._history.records
         self.records += self._read_back
 
-    def update(
-        self, model: ScoreFunction | nn.Module, step: int, samples: Dataset | ArrayLike | None = None
-    ) -> MonitorRecord:
+    def update(self, model: ScoreFunction | nn.Module, step: int, samples: DataLike | None = None) -> MonitorRecord:
         """Look at a model after ``step`` steps of training; any training loop may call this.
 
         Args:
@@ -160,7 +157,7 @@ class MemorizationMonitor:
                 break
         return good
 
-    def _look(self, model: ScoreFunction | nn.Module, step: int, samples: Dataset | ArrayLike | None) -> MonitorRecord:
+    def _look(self, model: ScoreFunction | nn.Module, step: int, samples: DataLike | None) -> MonitorRecord:
         where, (device, dtype) = f"step {step}", place_of(model)
         watched = Model(model, self.process, self.train.event_shape, self.predicts)
         with untouched(model, self.seed):
@@ -203,9 +200,9 @@ class MemorizationMonitor:
             device=device,
         )
 
-    def _test(self, samples: Dataset | ArrayLike, step: int) -> CopyTest:
+    def _test(self, samples: DataLike, step: int) -> CopyTest:
         # Samples of an untrained model leave the data's range: they are on its scale all the same.
-        array = samples.array if isinstance(samples, Dataset) else as_array(samples)
+        array = as_dataset(samples, "samples").array
         return self._tests.test(Dataset(array, f"samples at step {step}", self.train.value_range))
 
     def _description(self, n_items: int) -> dict[str, object]:

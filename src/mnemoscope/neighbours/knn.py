@@ -28,7 +28,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.neighbours.rounding import UNIT, gamma
 from mnemoscope.neighbours.tree import KDTree
 from mnemoscope.progress import track
-from mnemoscope.torch_state import double_device
+from mnemoscope.torch_state import double_device, full_precision, usable_device
 
 _SLACK = 16
 _QUERY_BLOCK = 2048
@@ -66,12 +66,14 @@ def nearest_neighbours(
         ignore: shape ``(n_samples,)``; rows of the data that are passed over for every query.
         exclude: shape ``(queries,)``; for each query one row of the data that is passed over (itself, when the
             queries were taken from the data), −1 for none.
-        device: where the fast pass runs.
+        device: where the fast pass runs, in blocks: ``cpu``, ``cuda``, ``mps``. The answer is the same everywhere.
         progress: show a bar over blocks of queries.
 
     Raises:
-        InputError: no items of real numbers, NaN or Inf, different event shapes, or fewer than k eligible rows.
+        InputError: no items of real numbers, NaN or Inf, different event shapes, fewer than k eligible rows, or a
+            device that cannot be used here.
     """
+    place = usable_device(device)
     queries, data = as_items(queries, "queries"), as_items(data, "data")
     if queries.shape[1:] != data.shape[1:]:
         raise InputError(
@@ -87,7 +89,7 @@ def nearest_neighbours(
     if not 1 <= k <= n_eligible:
         raise InputError(f"k must lie between 1 and the number of eligible data points, {n_eligible}; got k={k}")
 
-    search = _Search(data, k, ignore, torch.device(device))
+    search = _Search(data, k, ignore, place)
     blocks = list(range(0, queries.shape[0], _QUERY_BLOCK))
     found = []
     for start in track(blocks, "nearest neighbours", enabled=progress):
@@ -156,7 +158,8 @@ class _Search:
             y_norms = _squared_norms(y)
             largest = torch.maximum(largest, y_norms.max().cpu())
             # ‖x‖² is the same for all y: it is added to the few that are kept.
-            partial = torch.addmm(y_norms.float().to(self.device)[None, :], x, y.mT, alpha=-2)
+            with full_precision(self.device):
+                partial = torch.addmm(y_norms.float().to(self.device)[None, :], x, y.mT, alpha=-2)
             self._pass_over(partial, where, exclude)
             nearest, columns = torch.topk(partial, min(n_candidates, len(y)), dim=1, largest=False)
             best, order = torch.topk(torch.cat([best, nearest], dim=1), n_candidates, dim=1, largest=False)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import zarr
 from PIL import Image
@@ -128,6 +129,38 @@ def idx_gz(path: Path, images: np.ndarray) -> Path:
     return path
 
 
+def nifti(path: Path, images: np.ndarray) -> Path:
+    """One volume, whose slices are the images."""
+    nibabel = pytest.importorskip("nibabel", reason="needs the extra 'medical'")
+    nibabel.save(nibabel.Nifti1Image(np.moveaxis(images, 0, 2), np.eye(4)), path)
+    return path
+
+
+def dicom_file(path: Path, pixels: np.ndarray, patient: str, kind: str = "MONOCHROME2", **more: object) -> Path:
+    pydicom = pytest.importorskip("pydicom", reason="needs the extra 'medical'")
+    file = pydicom.Dataset()
+    file.file_meta = pydicom.dataset.FileMetaDataset()
+    file.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    file.SOPClassUID, file.SOPInstanceUID = pydicom.uid.SecondaryCaptureImageStorage, pydicom.uid.generate_uid()
+    file.PatientID = patient
+    if pixels.size:
+        file.set_pixel_data(pixels, kind, 8 * pixels.dtype.itemsize)
+    for name, value in more.items():
+        setattr(file, name, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.save_as(path, enforce_file_format=True)
+    return path
+
+
+def dicom(path: Path, images: np.ndarray) -> Path:
+    """Two images a patient, one file without suffix, a report, and an index."""
+    for index, pixels in enumerate(images):
+        dicom_file(path / f"{index:03d}{'.dcm' if index != 7 else ''}", pixels, f"smith-{index // 2}")
+    dicom_file(path / "report.dcm", images[:0], "smith-0")
+    (path / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    return path
+
+
 def torch_dataset(images: np.ndarray) -> TensorDataset:
     return TensorDataset(torch.from_numpy(images), torch.arange(len(images)) % 10)
 
@@ -148,8 +181,10 @@ BUILT: dict[str, tuple[Callable[[Path, np.ndarray], Path], str, tuple[str, ...]]
     "train.zarr": (zarr_group, ":images", ("1 arrays", "not named")),
     "items": (item_folder, "", ("each of 200 files was taken for one item",)),
     "parts": (shard_folder, ":images", ("7 arrays", "each of 7 files was taken for a shard of items")),
-    "data": (mnist, "", ("7 files", "compressed twins", "not the training images")),
+    "data": (mnist, "", ("6 files", "compressed twins", "not the training images")),
     "train-images-idx3-ubyte.gz": (idx_gz, "", ()),
+    "train.nii.gz": (nifti, "", ("0 files", "slices along the third axis", "no item tells its patient")),
+    "scans": (dicom, "", ("2 files", "without pixels (1 .dcm)", "items are of 100 patients")),
 }
 """Of each kind of source: how it is written, what names the array in it, how much is passed over and what notes say."""
 

@@ -66,6 +66,17 @@ class Report(AuditResult):
 
         return model_card(self)
 
+    def model_index(self, model: str, task: str | None = None) -> str:
+        """The metadata ``model-index`` of a model card, in YAML, for the head of a README.
+
+        Args:
+            model: name of the model.
+            task: its task, by the hubs' names; unconditional image generation if left out.
+        """
+        from mnemoscope.auditing.reports.metadata import TASK, model_index
+
+        return model_index(self.to_dict(), model, task or TASK)
+
     def to_dataframe(self) -> "DataFrame":
         """One row for each generated item: its nearest training item, distances, ratio, p-value and flags.
 

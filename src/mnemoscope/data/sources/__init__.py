@@ -6,13 +6,18 @@ from mnemoscope.data.sources.archives import TarOfImages, ZipOfImages
 from mnemoscope.data.sources.array_folder import ARRAY_FILES
 from mnemoscope.data.sources.bundled import Digits, load_digits
 from mnemoscope.data.sources.contract import ArrayFile, Look, Source
+from mnemoscope.data.sources.dicom import DicomFile
 from mnemoscope.data.sources.folders import Folder
 from mnemoscope.data.sources.hugging_face import HuggingFaceDataset, HuggingFaceHub
 from mnemoscope.data.sources.idx import IdxFile
+from mnemoscope.data.sources.nifti import NiftiFile
+from mnemoscope.data.sources.pictures import ListOfPictures
 from mnemoscope.data.sources.tables import CsvFile, DataFrameSource, ParquetFile
 from mnemoscope.data.sources.torch_datasets import DataLoaderSource, TorchDatasetSource
 from mnemoscope.data.sources.zarr_arrays import ZarrArray
 from mnemoscope.errors import InputError
+
+_OBJECTS: tuple[Source, ...] = (HuggingFaceDataset(), DataLoaderSource(), TorchDatasetSource(), ListOfPictures())
 
 SOURCES: tuple[Source, ...] = (
     Digits(),
@@ -24,11 +29,11 @@ SOURCES: tuple[Source, ...] = (
     IdxFile(),
     CsvFile(),
     ParquetFile(),
+    NiftiFile(),
+    DicomFile(),
     Folder(),
     DataFrameSource(),
-    HuggingFaceDataset(),
-    DataLoaderSource(),
-    TorchDatasetSource(),
+    *_OBJECTS,
 )
 """In the order in which they are asked: the first that recognises a source reads it."""
 
@@ -45,9 +50,14 @@ def source_of(where: Any, name: str) -> Source:
     raise InputError(f"{name}: unknown format; mnemoscope reads {formats()}")
 
 
+def is_object_source(where: Any) -> bool:
+    """Whether an object in Python, not a path or a name, is one that a source reads."""
+    return any(source.recognises(where) for source in _OBJECTS)
+
+
 def formats() -> str:
     """What is read, in words."""
     return ", ".join(source.reads for source in SOURCES)
 
 
-__all__ = ["SOURCES", "ArrayFile", "Look", "Source", "formats", "load_digits", "source_of"]
+__all__ = ["SOURCES", "ArrayFile", "Look", "Source", "formats", "is_object_source", "load_digits", "source_of"]

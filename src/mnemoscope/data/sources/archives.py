@@ -21,7 +21,7 @@ from mnemoscope.data.first_bytes import N_BYTES
 from mnemoscope.data.gather import Encoded
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.contract import Source
-from mnemoscope.data.sources.image_files import as_dataset, sort_out
+from mnemoscope.data.sources.image_files import folder_classes, of_images, sort_out
 from mnemoscope.errors import InputError
 from mnemoscope.reading import DEFLATE_RATIO, check_memory, check_stored
 from mnemoscope.text import listed
@@ -52,7 +52,7 @@ class ZipOfImages(Source):
 
             census = Census()
             entries = [Encoded(name, f"{where}/{name}", partial(content, infos[name])) for name in sorted(infos)]
-            return as_dataset(where, sort_out(entries, first, census), census, options)
+            return of_images(where, sort_out(entries, first, census), census, options)
 
 
 class TarOfImages(Source):
@@ -74,7 +74,7 @@ def read_shards(where: Path, shards: list[Path], key: str | None, options: Optio
         options: how pictures are asked for.
 
     Raises:
-        InputError: as ``as_dataset``; a member that is a link to nothing, or two of one name in one shard.
+        InputError: as ``of_images``; a member that is a link to nothing, or two of one name in one shard.
     """
     census, images, classes = Census(), list[Encoded](), dict[str, str]()
     with ExitStack() as stack:
@@ -96,9 +96,11 @@ def read_shards(where: Path, shards: list[Path], key: str | None, options: Optio
         if len(set(samples)) < len(samples):
             parts = listed(sorted({_part(image.name) for image in images}))
             raise InputError(f"{where}: has several images for a sample; name one as {where.name}:KEY among {parts}")
-        data = as_dataset(where, images, census, options)
-    known = bool(classes) and all(sample in classes for sample in samples)
-    return data.described(classes=tuple(classes[sample] for sample in samples)) if known else data
+        data = of_images(where, images, census, options)
+    if classes and all(sample in classes for sample in samples):
+        return data.described(classes=tuple(classes[sample] for sample in samples))
+    within = (image.name if len(shards) == 1 else image.name.partition("/")[2] for image in images)
+    return data.described(classes=folder_classes(tuple(within)))
 
 
 def _sample(name: str) -> str:

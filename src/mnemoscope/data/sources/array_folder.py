@@ -15,6 +15,7 @@ from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.images import image_layout
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.contract import ArrayFile
+from mnemoscope.data.sources.image_files import folder_classes
 from mnemoscope.data.sources.numpy_arrays import NpyFile, NpzFile
 from mnemoscope.data.sources.tensors import SafetensorsFile, TorchFile
 from mnemoscope.data.walk import readable
@@ -61,7 +62,8 @@ def read_arrays(folder: Path, files: list[Path], key: str | None, census: Census
     note = f"each of {len(files)} files was taken for {what}, by their shapes such as {first}"
     names = None if as_shards else tuple(readable(path.relative_to(folder)) for path in files)
     notes = (*census.notes(), *inner.notes(), *((note,) if len(files) > 1 else ()))
-    return Dataset(made, str(folder), names=names, notes=notes, source=census.to_dict())
+    classes = None if names is None else folder_classes(names)
+    return Dataset(made, str(folder), names=names, notes=notes, classes=classes, source=census.to_dict())
 
 
 def _read(path: Path, key: str | None) -> tuple[Array, Census]:

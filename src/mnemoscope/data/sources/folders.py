@@ -20,14 +20,16 @@ from mnemoscope.data.options import Options
 from mnemoscope.data.sources.archives import TAR_SUFFIXES, read_shards
 from mnemoscope.data.sources.array_folder import array_source, read_arrays
 from mnemoscope.data.sources.contract import Look, Source
-from mnemoscope.data.sources.idx import is_idx_name, load_idx, look_at_idx
-from mnemoscope.data.sources.image_files import as_dataset, is_image_name
+from mnemoscope.data.sources.dicom import DICOM_SUFFIXES, is_dicom, read_dicom
+from mnemoscope.data.sources.idx import is_idx_name, labels_beside, load_idx, look_at_idx, with_labels
+from mnemoscope.data.sources.image_files import is_image_name, of_images
+from mnemoscope.data.sources.nifti import NIFTI_SUFFIXES, read_volumes
 from mnemoscope.data.walk import readable, walk
 from mnemoscope.errors import InputError
 from mnemoscope.reading import reading
 from mnemoscope.text import listed
 
-Kind: TypeAlias = Literal["IDX files", "images", "arrays", "tar shards"]
+Kind: TypeAlias = Literal["IDX files", "images", "arrays", "tar shards", "NIfTI volumes", "DICOM images"]
 
 _NEARLY_ALL = 10
 
@@ -35,7 +37,7 @@ _NEARLY_ALL = 10
 class Folder(Source):
     """A folder of images, of arrays, of tar shards or of IDX files; ``folder:KEY`` names an array of each file."""
 
-    reads, keyed = "a folder of images, of arrays, of tar shards or of IDX files", True
+    reads, keyed = "a folder of images, of arrays, of tar shards, of NIfTI or DICOM files or of IDX files", True
 
     def recognises(self, where: Any) -> bool:
         return isinstance(where, Path) and where.is_dir()
@@ -55,16 +57,21 @@ class Folder(Source):
         kind, files = _survey(where, census)
         if key is not None and kind not in ("arrays", "tar shards"):
             raise InputError(f"{where}: holds {kind}, which have no names: leave out :{key}")
+        if kind == "NIfTI volumes":
+            return read_volumes(where, files, census, options)
+        if kind == "DICOM images":
+            return read_dicom(where, files, census, options)
         census.read(len(files))
         if kind == "IDX files":
-            return Dataset(load_idx(files[0]), str(where), notes=census.notes(), source=census.to_dict())
+            data = Dataset(load_idx(files[0]), str(where), notes=census.notes(), source=census.to_dict())
+            return data if len(files) == 1 else with_labels(data, files[1])
         if kind == "arrays":
             return read_arrays(where, files, key, census, options)
         if kind == "tar shards":
             data = read_shards(where, files, key, options)
             return data.described(notes=(*census.notes(), *data.notes))
         images = [Encoded(readable(path.relative_to(where)), path, _opener(path)) for path in files]
-        return as_dataset(where, images, census, options)
+        return of_images(where, images, census, options)
 
 
 def _survey(where: Path, census: Census) -> tuple[Kind, list[Path]]:
@@ -103,8 +110,15 @@ def _kind(path: Path) -> Kind | None:
         return "arrays"
     if path.name.lower().endswith(TAR_SUFFIXES):
         return "tar shards"
+    if path.name.lower().endswith(NIFTI_SUFFIXES):
+        return "NIfTI volumes"
+    if path.name.lower().endswith(DICOM_SUFFIXES):
+        return "DICOM images"
     with reading(path):
-        return "images" if is_image(first_bytes(path)) else None
+        first = first_bytes(path)
+    if is_dicom(first) and path.name != "DICOMDIR":  # an index of the others
+        return "DICOM images"
+    return "images" if is_image(first) else None
 
 
 def _choose(where: Path, kinds: dict[Kind, list[Path]]) -> Kind:
@@ -121,7 +135,7 @@ def _pass_over(where: Path, paths: list[Path], rule: str, census: Census) -> Non
 
 
 def _of_training(where: Path, paths: list[Path], census: Census) -> list[Path]:
-    """The one file of the training images; a file beside its own .gz is one file."""
+    """The one file of the training images, and that of its labels if there is one; a file and its .gz are one."""
     plain = set(paths)
     twins = [path for path in paths if path.suffix == ".gz" and path.with_suffix("") in plain]
     for twin in twins:
@@ -132,9 +146,11 @@ def _of_training(where: Path, paths: list[Path], census: Census) -> list[Path]:
     if len(train) != 1:
         files = listed([readable(path.relative_to(where)) for path in alone])
         raise InputError(f"{where}: cannot tell which IDX file holds the training images; name one of {files}")
+    labels = labels_beside(train[0])
+    read = train if labels not in alone else [train[0], labels]
     _pass_over(where, twins, TWIN, census)
-    _pass_over(where, [path for path in alone if path != train[0]], OTHER_PART, census)
-    return train
+    _pass_over(where, [path for path in alone if path not in read], OTHER_PART, census)
+    return read
 
 
 def _check_twin(twin: Path) -> None:

@@ -6,7 +6,7 @@ undecoded: images are read as all others are, with their orientation and all the
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from mnemoscope.choose import choose
 from mnemoscope.data.census import Census
@@ -23,13 +23,26 @@ PREFIX = "hf:"
 _ARRAYS = ("Array2D", "Array3D", "Array4D", "Array5D", "List", "Sequence", "LargeList")
 
 
+@runtime_checkable
+class Rows(Protocol):
+    """What a ``datasets.Dataset`` is told by."""
+
+    features: Any
+    column_names: Any
+
+    def cast_column(self, column: Any, feature: Any) -> Any:
+        """The same rows, with one column in another form."""
+
+    def __getitem__(self, key: Any) -> Any: ...
+
+
 class HuggingFaceDataset(Source):
     """A ``datasets.Dataset`` in Python; its one image column, or else its one column of arrays."""
 
     reads = "a datasets.Dataset"
 
     def recognises(self, where: Any) -> bool:
-        return all(hasattr(where, name) for name in ("features", "column_names", "cast_column", "__getitem__"))
+        return isinstance(where, Rows)
 
     def read(self, where: Any, key: str | None, options: Options) -> Dataset:
         return read_column(where, None, "datasets.Dataset", options)

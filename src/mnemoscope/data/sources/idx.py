@@ -1,4 +1,7 @@
-"""The IDX format of MNIST and its kin, plain (memory-mapped) or gzipped: a big-endian header, then the values."""
+"""The IDX format of MNIST and its kin, plain (memory-mapped) or gzipped: a big-endian header, then the values.
+
+Images have their labels in a file beside them, by its name: ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``.
+"""
 
 import gzip
 import math
@@ -11,6 +14,8 @@ import numpy as np
 
 from mnemoscope.data.arrays import Array
 from mnemoscope.data.census import Census
+from mnemoscope.data.dataset import Dataset
+from mnemoscope.data.options import Options
 from mnemoscope.data.sources.contract import ArrayFile, Look
 from mnemoscope.data.stored import StoredArray
 from mnemoscope.errors import InputError
@@ -42,6 +47,33 @@ class IdxFile(ArrayFile):
         census = Census("arrays")
         census.read()
         return load_idx(path), census
+
+    def read(self, where: Path, key: str | None, options: Options) -> Dataset:
+        data, labels = super().read(where, key, options), labels_beside(where)
+        return data if labels is None else with_labels(data, labels)
+
+
+def labels_beside(path: Path) -> Path | None:
+    """The file of the labels of a file of images; None where there is none."""
+    name = path.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
+    both = (path.with_name(name), path.with_name(f"{name}.gz"))
+    others = (file for file in both if name != path.name.removesuffix(".gz") and file.is_file())
+    return next(others, None)
+
+
+def with_labels(data: Dataset, path: Path) -> Dataset:
+    """The set with its classes from a file of labels.
+
+    Raises:
+        InputError: it cannot be read, or does not hold one whole number for each item.
+    """
+    labels = load_idx(path)
+    if labels.shape != (data.n_samples,) or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{path}: the labels of {data.n_samples} items are as many whole numbers, got {labels.dtype} of shape "
+            f"{labels.shape}"
+        )
+    return data.described(classes=tuple(str(label) for label in labels.tolist()))
 
 
 def load_idx(path: Path) -> Array:

@@ -31,8 +31,8 @@ def sort_out(entries: Iterable[Encoded], first: Callable[[str], bytes], census: 
     return images
 
 
-def as_dataset(where: Path, images: list[Encoded], census: Census, options: Options) -> Dataset:
-    """A data set of images with their names and the counts of what lay beside them.
+def of_images(where: Path, images: list[Encoded], census: Census, options: Options) -> Dataset:
+    """A data set of images with their names, the classes of their folders and the counts of what lay beside them.
 
     Raises:
         InputError: there are none, or as ``decode``.
@@ -42,4 +42,19 @@ def as_dataset(where: Path, images: list[Encoded], census: Census, options: Opti
         raise InputError(f"{where}: holds no images" + (f": {there}" if there else ""))
     pixels, notes = decode(where, images, options)
     names = tuple(image.name for image in images)
-    return Dataset(pixels, str(where), names=names, notes=(*census.notes(), *notes), source=census.to_dict())
+    said, source = (*census.notes(), *notes), census.to_dict()
+    return Dataset(pixels, str(where), names=names, notes=said, classes=folder_classes(names), source=source)
+
+
+def folder_classes(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The outermost folder that tells the items apart, as their classes; None where some lie in none of their own.
+
+    Folders that all items share, such as ``images/`` in an archive, are no classes.
+    """
+    folders = [PurePosixPath(name).parts[:-1] for name in names]
+    shared = 0
+    while len({parts[shared : shared + 1] for parts in folders}) == 1 and len(folders[0]) > shared:
+        shared += 1
+    if any(len(parts) <= shared for parts in folders):
+        return None
+    return tuple(parts[shared] for parts in folders)
