@@ -2,9 +2,9 @@
 
 In u = log r(t_max) − log r the flow is dy/du = −r ε̂(α y, t(r)), smooth over the many decades that r covers. A step
 from u to u + h is accepted where the embedded estimate of its error is, for *every sample*, within
-tolerance · (1 + |y|), root mean square over its coordinates; the next step is h · min(10, max(1/5, 0.9 · e^{−1/5})) with
-e the largest estimate (Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.4). All samples share the
-step, since a score is handed one time for the batch.
+tolerance · (1 + |y|), root mean square over its coordinates; the next step is h · min(10, max(1/5, 0.9 · e^{−1/5}))
+with e the largest estimate (Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.4). All samples
+share the step, since a score is handed one time for the batch.
 
 torchdiffeq's rule averages the estimate over the batch. One state that overflows makes it NaN and the step 0, and
 nothing can be finished; and a sample among a thousand may err by thirty tolerances. Here a sample is given up, where it

@@ -10,8 +10,8 @@ import xarray as xr
 from mnemoscope.studies import Claim, Experiment
 from mnemoscope.studies.random_features.copies import Copies
 from mnemoscope.studies.random_features.curve import Curve
-from mnemoscope.studies.random_features.digits import SAMPLES
 from mnemoscope.studies.random_features.curve_limit import CurveLimit
+from mnemoscope.studies.random_features.digits import SAMPLES
 from mnemoscope.studies.random_features.image_theory import ImageTheory
 from mnemoscope.studies.random_features.model import SETTING
 from mnemoscope.studies.random_features.size import Size

@@ -75,8 +75,8 @@ class Curve(GaussianModel, frozen=True):
         worst = curves.iloc[int(gaps.argmax())]
         yield Claim(
             "theory-curves",
-            "Along the learning curves, d = 100, the gap between theory and simulated test loss: a number, since the theory"
-            f" is of the limit, which is tested as one (largest of {len(curves)} points: {setting_text(worst)}).",
+            "Along the learning curves, d = 100, the gap between theory and simulated test loss: a number, since the"
+            f" theory is of the limit, where it is tested (largest of {len(curves)} points: {setting_text(worst)}).",
             PAPER,
             measured=float(gaps.max()),
             tolerance=(None, None),

@@ -1,8 +1,8 @@
 """The learning curve of m = 1 in the limit: points before, at and beyond p = n, at dimensions that grow.
 
-The theory is a limit at fixed ψ_n, ψ_p and m, so it is held against what the simulation tends to. The gap at d is a + b/d
-and terms that fall faster; a is where a line through the gaps, weighted by their standard errors over seeds, meets
-d = ∞, with the interval that these errors leave. The gap at any finite d is a number, not a test of the theory.
+The theory is a limit at fixed ψ_n, ψ_p and m, so it is held against what the simulation tends to. The gap at d is
+a + b/d and terms that fall faster; a is where a line through the gaps, weighted by their standard errors over seeds,
+meets d = ∞, with the interval that these errors leave. The gap at any finite d is a number, not a test of the theory.
 """
 
 from collections.abc import Iterator
@@ -78,9 +78,9 @@ class CurveLimit(GaussianModel, frozen=True):
         row = table.groupby(SETTING).first().reset_index().iloc[list(limits).index(worst)]
         yield Claim(
             "curve-limit",
-            f"Extrapolated to d = ∞ (a line in 1/d through d = {', '.join(f'{d:g}' for d in dims)}) theory and simulated"
-            f" test loss agree along the curve of m = 1 within the interval and {LEFT_OUT:.0%} (largest distance from the"
-            f" interval: {setting_text(row)}; {listed}).",
+            f"Extrapolated to d = ∞ (a line in 1/d through d = {', '.join(f'{d:g}' for d in dims)}) theory and"
+            f" simulated test loss agree along the curve of m = 1 within the interval and {LEFT_OUT:.0%} (largest"
+            f" distance from the interval: {setting_text(row)}; {listed}).",
             NOTE,
             float(beyond[worst]),
             (None, LEFT_OUT),
