@@ -173,7 +173,7 @@ def test_values_of_another_theory_fail(curves: Made, monkeypatch: pytest.MonkeyP
 
 def images(trial: ImageTheory) -> dict[str, Any]:
     """As measured: digits are off by a fifth and far from normal, Gaussian data of their spectrum are not."""
-    found = near_theory(trial) | {"fourth_cumulant": 0.0 if trial.gaussian else 1.0}
+    found = near_theory(trial) | {"fourth_cumulant": 0.01 if trial.gaussian else 1.0}
     return found | ({} if trial.gaussian else {"test_loss": 1.2 * found["test_theory"]})
 
 
@@ -182,12 +182,13 @@ def images(trial: ImageTheory) -> dict[str, Any]:
     [
         (lambda *_: {}, set()),
         (shifted(2.0, whitened=False), set()),
-        (shifted(1.3, gaussian=True), {"whitened-control-digits", "fourth-cumulants"}),
-        (shifted(1 / 1.2, gaussian=False), {"whitened-digits", "fourth-cumulants"}),
+        (shifted(1.3, gaussian=True), {"whitened-control-digits"}),
+        (shifted(1 / 1.2, gaussian=False), {"whitened-digits"}),
+        (shifted(0.0, "fourth_cumulant", gaussian=False), {"fourth-cumulants"}),
     ],
 )
 def test_only_whitened_images_are_claimed(change: Change, fail: set[str]) -> None:
-    made = [(trial, images(trial)) for trial in ImageTheory.plan("quick", lambda _: range(1))]
+    made = [(trial, images(trial)) for trial in ImageTheory.plan("paper", range)]
     assert list(checked(made)) == ["whitened-control-digits", "whitened-digits", "fourth-cumulants"]
     assert failing(made, change) == fail
 

@@ -2,7 +2,8 @@
 
 The theory takes the features for those of Gaussian data. What it needs is that projections w·x of the data on random
 directions, which are all that the features see, are nearly normal: their excess kurtosis, 0 for Gaussian data, is
-measured beside the losses. The control is Gaussian data of the same spectrum, on which the theory must be right.
+measured beside the losses. The control is Gaussian data of the same spectrum, on which the theory must be right. The
+kurtosis tells data that are not Gaussian, not how far the theory is off: Fashion-MNIST has more of it than digits.
 """
 
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ class ImageTheory(RandomFeatureModel, frozen=True):
         table["gap"] = abs(gap(table))
         table["kind"] = [f"control-{row.data}" if row.gaussian else row.data for row in table.itertuples()]
         for kind, group in table.groupby("kind"):
-            fails = kind == "digits"
+            fails = kind == "digits" and group.seed.nunique() > 1
             agrees = "gives the test loss within 7 %"
             fourth = group.fourth_cumulant.mean()
             yield Claim(
@@ -88,17 +89,15 @@ class ImageTheory(RandomFeatureModel, frozen=True):
                 measured=float(group.gap.max()),
                 tolerance=(CLOSE, None) if fails else (None, CLOSE),
             )
-        means = table.groupby("kind").agg({"gap": "max", "fourth_cumulant": "mean"}).sort_values("fourth_cumulant")
-        real = means[~means.index.str.startswith("control")]
-        control = means[means.index.str.startswith("control")]
-        ordered = [control.gap.max(), *real.gap]
+        control = abs(table.fourth_cumulant[table.gaussian]).max()
+        means = table[~table.gaussian].groupby("data").agg({"gap": "max", "fourth_cumulant": "mean"})
+        listed = "; ".join(f"{row.Index}: {row.fourth_cumulant:.2f}, gap {row.gap:.0%}" for row in means.itertuples())
         yield Claim(
             name="fourth-cumulants",
-            statement="The gap is the larger, the farther projections of the data are from normal: the control, then"
-            f" {', '.join(f'{kind} ({row.fourth_cumulant:.2f})' for kind, row in real.iterrows())} (smallest step of"
-            f" the largest gap; {control.fourth_cumulant.max():.2f} in the control).",
+            statement="Projections of the images are not normal, those of the control are: excess kurtosis, smallest of"
+            f" the images' over the largest of the control ({control:.2f}); the gaps beside it: {listed}.",
             source="here",
-            measured=float(np.diff(ordered).min()),
+            measured=float(means.fourth_cumulant.min() - control),
             tolerance=(0.0, None),
         )
 
