@@ -4,7 +4,12 @@ The command line prints them as they are and exits with 2. Everything else is a 
 keeps its traceback. What an error quotes (a file's name, a key, a library's words) is shown, not obeyed.
 """
 
+from typing import TYPE_CHECKING
+
 from mnemoscope.text import one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MnemoscopeError(Exception):
@@ -52,3 +57,24 @@ class DivergenceError(InputError):
     def __reduce__(self) -> tuple[type["DivergenceError"], tuple[int, float]]:
         # Errors cross process borders; the default would hand the message to ``__init__``.
         return type(self), (self.step, self.learning_rate)
+
+
+class LostSamplesError(InputError):
+    """Samples that could not be drawn, among others that were.
+
+    Attributes:
+        times: a sample's index → the time at which it was given up, going back from t_max.
+        samples: all of them, shape ``(n, *event)``; NaN where one is lost.
+    """
+
+    def __init__(self, times: dict[int, float], samples: "Tensor") -> None:
+        index, time = next(iter(times.items()))
+        what = "the score gives NaN or Inf there, grows without bound or is too stiff"
+        super().__init__(
+            f"sample {index} is not finite: given up at t = {time:.4g}, where {what} ({len(times)} of {len(samples)}"
+            " samples; the error's ``samples`` holds the others)"
+        )
+        self.times, self.samples = times, samples
+
+    def __reduce__(self) -> tuple[type["LostSamplesError"], tuple[dict[int, float], "Tensor"]]:
+        return type(self), (self.times, self.samples)

@@ -234,7 +234,6 @@ def test_what_is_made_on_import_does_not_follow_the_defaults(other_defaults: obj
 
 
 def test_the_adaptive_solver_may_be_first_used_in_other_defaults() -> None:
-    """torchdiffeq makes its tables when it is imported: here by the very first call."""
     program = """
 import torch
 torch.set_default_dtype(torch.float64)

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from mnemoscope.choose import check_event_shape, check_kind, check_name, check_number, check_whole
-from mnemoscope.errors import InputError
+from mnemoscope.errors import InputError, LostSamplesError
 from mnemoscope.processes import Process
 from mnemoscope.processes.base import standard_normal
 from mnemoscope.progress import progress_bar
 from mnemoscope.reading import check_memory
+from mnemoscope.sampling.adaptive import adaptive_flow
 from mnemoscope.sampling.grids import ratio_grid
 from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
 from mnemoscope.scores.base import Score, ScoreFunction, as_score_function, check_floating, score_device
-from mnemoscope.torch_state import has_double, ode_solver
 
 SOLVERS = ("ode", "adaptive", "sde")
 
@@ -47,9 +47,9 @@ def sample(
         n: number of samples.
         generator: the source of the initial noise and of the SDE's.
         solver: ``ode``, the probability flow by Heun's rule on a fixed grid (error ∝ n_steps⁻²); ``adaptive``, the
-            same by torchdiffeq's Dormand–Prince 5(4) in log r; ``sde``, the reverse equation by ancestral steps.
+            same by Dormand and Prince's rule of order 5(4) in log r; ``sde``, the reverse equation by ancestral steps.
         n_steps: steps of the fixed grid (``ode``, ``sde``).
-        tolerance: relative and absolute tolerance (``adaptive``).
+        tolerance: relative and absolute tolerance of every sample (``adaptive``).
         denoise: end with the denoiser at t_min, so that no noise of size σ(t_min) is left in the samples.
         event_shape: shape of one sample; taken from the score where it is a ``Score``.
         initial: x at t_max, shape ``(n, *event)``, in place of a draw; its dtype is that of all x.
@@ -63,8 +63,8 @@ def sample(
 
     Raises:
         InputError: an argument out of range, an unknown solver, no way to tell the event shape, more samples than fit
-            into memory, a score that returns no tensor like x, or samples that are not finite.
-        MissingExtraError: the adaptive solver's torchdiffeq is not installed.
+            into memory, or a score that returns no tensor like x.
+        LostSamplesError: samples that are not finite, or that the adaptive solver gives up; it holds the others.
     """
     n, batch_size, n_steps = check_whole(n, "n"), check_whole(batch_size, "batch_size"), check_whole(n_steps, "n_steps")
     tolerance = check_number(tolerance, "tolerance", "positive")
@@ -72,8 +72,6 @@ def sample(
     check_kind(process, Process, "process")
     check_kind(generator, torch.Generator, "generator")
     called = as_score_function(score)
-    if solver == "adaptive":
-        ode_solver()  # refused before any work where it is not installed
     if initial is None:
         initial = _draw_initial(process, _shape_of(score, event_shape, n), generator)
     else:
@@ -88,17 +86,18 @@ def sample(
     noise = _noise_in_ratio(called, process)
     first, last = process.alpha(process.time_of(grid[0])), process.alpha(process.time_of(grid[-1]))
     batches = torch.split(initial, batch_size)
-    samples = []
+    samples, given_up = [], []
     n_stages = len(batches) * (1 if solver == "adaptive" else n_steps)
     with progress_bar(f"sampling ({solver})", n_stages, enabled=progress) as advance:
         for x in batches:
             if solver == "adaptive":
-                y = _adaptive(noise, x / first, grid, tolerance)
+                y, lost = adaptive_flow(noise, x / first, grid[0], grid[-1], tolerance)
                 advance()
             else:
-                y = _fixed(noise, x / first, grid, generator if solver == "sde" else None, advance)
+                y, lost = _fixed(noise, x / first, grid, generator if solver == "sde" else None, advance)
             samples.append(y - grid[-1] * noise(y, grid[-1]) if denoise else last * y)
-    return _check_finite(torch.cat(samples))
+            given_up.append(torch.where(lost.isnan() & ~_is_finite(samples[-1]).cpu(), grid[-1], lost))
+    return _all_of(torch.cat(samples), process.time_of(torch.cat(given_up)))
 
 
 def _shape_of(score: ScoreFunction, event_shape: tuple[int, ...] | None, n: int) -> tuple[int, ...]:
@@ -128,29 +127,27 @@ def _noise_in_ratio(score: ScoreFunction, process: Process) -> Noise:
 
 def _fixed(
     noise: Noise, y: Tensor, grid: Tensor, generator: torch.Generator | None, advance: Callable[[], None]
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
+    """State at the end of the grid, and for every sample the ratio of the step in which it was lost, NaN for none."""
+    n_whole = torch.zeros(len(y), dtype=torch.int64, device=y.device)  # steps; counted there, read once at the end
+    whole = torch.ones_like(n_whole, dtype=torch.bool)
     for r, r_next in pairwise(grid):
         y = heun_step(noise, y, r, r_next) if generator is None else ancestral_step(noise, y, r, r_next, generator)
+        whole &= _is_finite(y)
+        n_whole += whole
         advance()
-    return y
+    return y, torch.where(whole.cpu(), torch.nan, grid[n_whole.cpu()])
 
 
-def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor:
-    # In log r the equation is smooth over the many decades that r covers.
-    def slope(log_ratio: Tensor, y: Tensor) -> Tensor:
-        r = log_ratio.cpu().double().exp()
-        return r.to(y) * noise(y, r)
-
-    precision = torch.float64 if has_double(y.device) else y.dtype
-    ends = grid[[0, -1]].log().to(y.device, precision)
-    path: Tensor = ode_solver()(
-        slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5", options={"dtype": precision}
-    )
-    return path[-1]
+def _is_finite(y: Tensor) -> Tensor:
+    """Of every sample."""
+    return y.isfinite().flatten(1).all(dim=1)
 
 
-def _check_finite(samples: Tensor) -> Tensor:
-    broken = (~torch.isfinite(samples)).flatten(1).any(dim=1).nonzero()
-    if len(broken):
-        raise InputError(f"sample {int(broken[0, 0])} is not finite: the score gives NaN or Inf along its path")
+def _all_of(samples: Tensor, times: Tensor) -> Tensor:
+    """The samples, if no time is given at which one was lost."""
+    lost = (~times.isnan()).nonzero()[:, 0].tolist()
+    if lost:
+        samples[lost] = torch.nan
+        raise LostSamplesError({index: float(times[index]) for index in lost}, samples)
     return samples

@@ -224,7 +224,9 @@ def claim_texts(claim: Claim) -> tuple[str, str, str]:
     if not isinstance(claim.tolerance, tuple):
         return _number(claim.published), _number(claim.measured), f"± {_number(claim.tolerance)}"
     low, high = claim.accepted
-    if math.isinf(low) or math.isinf(high):
+    if math.isinf(low) and math.isinf(high):
+        tolerance = "a number"
+    elif math.isinf(low) or math.isinf(high):
         tolerance = f"≤ {_number(high)}" if math.isinf(low) else f"≥ {_number(low)}"
     else:
         tolerance = f"{_number(low)} to {_number(high)}"

@@ -28,13 +28,14 @@ WORKS = {
     "predict": "predict --psi-n 4 --psi-p 2 --time 0.1 --ridge 1e-3 --json",
     "closed form": "sample empirical:digits --n 4 --n-steps 4 --out a.npy --regularizer tikhonov:0.1",
     "sde": "sample empirical:digits --n 4 --n-steps 4 --out b.npy --solver sde",
+    "adaptive": "sample empirical:digits --n 4 --out d.npy --solver adaptive",
     "trained": "sample run --n 4 --n-steps 4 --out c.npy",
     "list": "study list",
 }
 LACKS = {
     "diffusers": "train digits --out new --network unet --steps 1",
     "accelerate": "train digits --out new --network mlp --steps 1",
-    "torchdiffeq": "sample empirical:digits --n 4 --out new.npy --solver adaptive",
+    "torchdiffeq": "study run regularization --only symmetric --out new",
     "distributed": "study run deep-limits --out new --scheduler local:2",
 }
 """Module → a command that needs it; only that module is absent then."""

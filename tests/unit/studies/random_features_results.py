@@ -10,6 +10,7 @@ import xarray as xr
 from mnemoscope.studies import Claim, Experiment
 from mnemoscope.studies.random_features.copies import Copies
 from mnemoscope.studies.random_features.curve import Curve
+from mnemoscope.studies.random_features.curve_limit import CurveLimit
 from mnemoscope.studies.random_features.digits import SAMPLES
 from mnemoscope.studies.random_features.image_theory import ImageTheory
 from mnemoscope.studies.random_features.model import SETTING
@@ -25,6 +26,7 @@ from mnemoscope.theory import learning_curve
 MODEL: dict[str, Any] = {"activation": "tanh", "psi_n": 3.0, "psi_p": 2.0, "noise_draws": 2, "time": 0.1, "seed": 0}
 TINY: dict[type[Experiment], dict[str, Any]] = {
     Curve: MODEL | {"dim": 12, "ridge": 1e-2},
+    CurveLimit: MODEL | {"dim": 12, "ridge": 1e-2},
     Size: MODEL | {"dim": 12, "ridge": 1e-2},
     TrainingTime: MODEL | {"dim": 12},
     Spectrum: MODEL | {"dim": 12},
@@ -47,6 +49,7 @@ def few_trials(kind: type[Experiment]) -> list[Experiment]:
     """Trials that differ in what the experiment's figures tell apart; of ``Spectrum`` one, as both presets have."""
     several = {
         Curve: {"psi_p": [1.5, 3.0, 6.0], "noise_draws": [1, 4], "seed": range(2)},
+        CurveLimit: {"psi_p": [1.5, 3.0], "dim": [50, 100], "seed": range(2)},
         Size: {"activation": ["tanh", "relu"], "dim": [50, 100], "seed": range(2)},
         TrainingTime: {"noise_draws": [1, 4], "seed": range(2)},
         Spectrum: {},
@@ -71,6 +74,8 @@ def made_up(trial: Experiment) -> dict[str, Any]:
     if isinstance(trial, Copies):
         copies = 0.1 * math.log10(trial.noise_draws * trial.n_features)
         return {"copies": copies, "null": 0.01, "excess_low": copies - 0.05, "excess_high": copies + 0.05}
+    if isinstance(trial, ImageTheory):
+        return near_theory(trial) | {"fourth_cumulant": 0.5}
     return like_the_source(trial) if isinstance(trial, UNet) else near_theory(trial)
 
 

@@ -1,10 +1,12 @@
 """Tiny trials of every experiment, and claims from made-up results that hold and that fail."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
@@ -14,6 +16,7 @@ from mnemoscope.studies import STUDIES, Claim, Experiment, load_study
 from mnemoscope.studies.deep_limits import scores
 from mnemoscope.studies.deep_limits.counter_example import CounterExample
 from mnemoscope.studies.deep_limits.depth import Depth
+from mnemoscope.studies.deep_limits.design import FACTORS, SmoothnessDesign, effects
 from mnemoscope.studies.deep_limits.long_run import LEAST_STEPS, LongRun
 from mnemoscope.studies.deep_limits.ode import Ode
 from mnemoscope.studies.deep_limits.scores import Scores, copies_at_equal_loss
@@ -54,7 +57,7 @@ def test_presets_plan_every_experiment_and_keep_seeds_apart(
         monkeypatch.setattr("mnemoscope.studies.images.CIFAR_10", tmp_path)
     zero, one = (load_study("deep-limits").plan(preset, seed) for seed in (0, 1))
     expected = {Depth, LongRun, Ode, CounterExample, Scores} | ({FashionMnist} if there else set())
-    expected |= {Cifar10} if there and preset == "paper" else set()
+    expected |= {Cifar10, SmoothnessDesign} if there and preset == "paper" else set()
     assert set(zero) == expected
     for experiment, trials in zero.items():
         assert len({trial.key for trial in trials}) == len(trials)
@@ -245,3 +248,45 @@ def test_figures_of_some_trials(paper: Any, kind: type[Experiment], kept: str) -
     table = tabulate(trials, {trial.key: check_result(trial, exact(trial)) for trial in some})
     for plot in kind.plots(table):
         plot.draw(Figure())
+
+
+def designed(shifts: dict[str, float]) -> pd.DataFrame:
+    """Three networks in each of the eight cells, at 0.3, 0.4 and 0.5 plus the shifts of the upper levels."""
+    rows = [
+        dict(zip(FACTORS, cell, strict=True)) | {"step_correlation": 0.3 + 0.1 * seed}
+        for cell in itertools.product(*(levels for _, levels in FACTORS.values()))
+        for seed in range(3)
+    ]
+    table = pd.DataFrame(rows)
+    for name, shift in shifts.items():
+        table["step_correlation"] += shift * (table[name] == FACTORS[name][1][1])
+    return table
+
+
+def test_effects_of_a_design_are_told_apart_with_their_interval() -> None:
+    found = effects(designed({"learning_rate": -0.4, "n_samples": 0.1}))
+    assert {name: effect.change for name, effect in found.items()} == {
+        "n_samples": pytest.approx(0.1),
+        "learning_rate": pytest.approx(-0.4),
+        "steps": pytest.approx(0, abs=1e-12),
+    }
+    # A spread of 0.1 in every cell: two means of twelve, 16 degrees of freedom.
+    assert found["steps"].error == pytest.approx(2.1199 * 0.1 * math.sqrt(2 / 12), rel=1e-3)
+
+
+@pytest.mark.parametrize(("shift", "holds"), [(-0.5, True), (0.0, False)])
+def test_the_design_names_what_loses_smoothness(shift: float, holds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemoscope.studies.deep_limits.design.image_names", lambda: ["fashion-mnist"])
+    trials = SmoothnessDesign.plan("paper", range)
+    assert len(trials) == 2 * 8 * 3
+    made = {trial.key: {"step_correlation": 0.5 + 0.1 * trial.seed + shift * (trial.steps > 480)} for trial in trials}
+    results = tabulate(trials, made)
+    said = list(SmoothnessDesign.claims(results))
+    assert [claim.name for claim in said] == ["design-gelu", "design-identity"]
+    assert [claim.holds for claim in said] == [holds, holds]
+    if holds:
+        assert "above all by more steps" in said[0].statement
+    for plot in SmoothnessDesign.plots(results):
+        figure = Figure()
+        plot.draw(figure)
+        figure.draw_without_rendering()

@@ -14,10 +14,14 @@ from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
 from mnemoscope.studies import Claim, Experiment, load_study
-from mnemoscope.studies.large_steps.generation import TIMES, Generation, noise_draws
+from mnemoscope.studies.large_steps.dimensions import Dimensions
+from mnemoscope.studies.large_steps.generation import BANDWIDTHS, SETS, TIMES, Generated, noise_draws
 from mnemoscope.studies.large_steps.image_copies import ImageCopies
+from mnemoscope.studies.large_steps.independent_draws import IndependentDraws
+from mnemoscope.studies.large_steps.published import FIG_3_DISTANCES
 from mnemoscope.studies.large_steps.risk import Risk
 from mnemoscope.studies.large_steps.stability import Stability
+from mnemoscope.studies.large_steps.step_sizes import StepSizes
 from mnemoscope.studies.large_steps.theorems import THEOREMS, Theorems
 from mnemoscope.sweeps import Result, Sweep, grid, sweep
 from mnemoscope.sweeps.table import tabulate
@@ -40,10 +44,9 @@ TINY: dict[type[Experiment], list[Any]] = {
             Risk, dim=dim, n_samples=20, time=0.05, width=50, learning_rate=rates, steps=30, batch=10, seed=[0, 1]
         )
     ],
-    Generation: [
-        *grid(Generation, **FLAT, dim=2, learning_rate=[0.1, 1.0, 1e6], steps=40),
-        *grid(Generation, **FLAT, dim=[2, 4], learning_rate=0.5, steps=20),
-    ],
+    StepSizes: grid(StepSizes, **FLAT, dim=2, learning_rate=[0.1, 1.0, 1e6], steps=40),
+    Dimensions: grid(Dimensions, **FLAT, dim=[2, 4], learning_rate=0.5, steps=20),
+    IndependentDraws: grid(IndependentDraws, **FLAT, dim=2, learning_rate=[0.1, 1.0, 1e6], steps=20),
     ImageCopies: [
         *grid(ImageCopies, **DIGITS, optimizer=["sgd", "adam"], learning_rate=1e-3, steps=3),
         *grid(ImageCopies, **DIGITS, optimizer="sgd", learning_rate=1e6, steps=40),
@@ -70,62 +73,93 @@ def margins(_: Theorems) -> Result:
 
 
 def stable(_: Stability) -> Result:
-    return {"diverged": 0, "stability_ratio": 1.0, "average_ratio": 0.9, "sharp_bound": 8.0, "irregularity": 4.0}
+    found = {"diverged": 0, "stability_ratio": 1.0, "average_ratio": 0.9, "gradient_ratio": 1e-6}
+    return {**found, "sharp_bound": 8.0, "irregularity": 4.0}
 
 
 def risk(trial: Risk) -> Result:
     return {"excess_risk": trial.learning_rate}
 
 
-def distances(trial: Generation) -> Result:
-    to_gaussian = 0.1 / trial.dim**3
-    intervals = {"excess_low": 0.5 - trial.learning_rate / 4, "excess_high": 0.6 - trial.learning_rate / 4}
-    return {"mmd_optimal": trial.learning_rate / 20, "mmd_gaussian": to_gaussian, **intervals}
+def generated(trial: Generated, optimal: float, gaussian: float) -> Result:
+    """Distances at bandwidth 0.1, the same in every set; at 1 the Gaussian is far, which is the paper's conflict."""
+
+    def over(narrow: float, wide: float) -> Any:
+        return ("bandwidth", "set"), np.array([[narrow], [wide]]) * np.ones(SETS)
+
+    found = {"bandwidth": ("bandwidth", np.array(BANDWIDTHS)), "diverged": 0, "generalized_variance": 1.0 + trial.seed}
+    found |= {"excess_low": 0.5 - trial.learning_rate / 4, "excess_high": 0.6 - trial.learning_rate / 4}
+    between = over(0.05, 0.1)
+    return {**found, "mmd_optimal": over(optimal, 0.01), "mmd_gaussian": over(gaussian, 0.03), "mmd_between": between}
+
+
+def step_sizes(trial: StepSizes) -> Result:
+    return generated(trial, *FIG_3_DISTANCES[trial.learning_rate])
+
+
+def dimensions(trial: Dimensions) -> Result:
+    found = generated(trial, 0.0, 0.0)
+    return found | {"mmd_gaussian": (("bandwidth", "set"), np.full((len(BANDWIDTHS), SETS), 0.1 / trial.dim**3))}
+
+
+def independent(trial: IndependentDraws) -> Result:
+    """Nearer to the optimal score's, the less so at η = 1 the tighter the draw."""
+    tight = 1 / (2 + trial.seed)
+    return generated(trial, 0.01 * tight * (trial.learning_rate == 1.0), 0.02)
 
 
 MADE: dict[type[Experiment], Callable[[Any], Result]] = {
     Theorems: margins,
     Stability: stable,
     Risk: risk,
-    Generation: distances,
+    StepSizes: step_sizes,
+    Dimensions: dimensions,
+    IndependentDraws: independent,
 }
 
 
 def claims_of(preset: str, made: dict[type[Experiment], Callable[[Any], Result]] = MADE) -> dict[str, Claim]:
-    said = [claim for kind, result in made.items() for claim in kind.claims(table(kind, preset, result))]
+    kinds = [kind for kind in load_study("large-steps").plan(preset, 0) if kind in made]
+    said = [claim for kind in kinds for claim in kind.claims(table(kind, preset, made[kind]))]
     assert len({claim.name for claim in said}) == len(said)
     return {claim.name: claim for claim in said}
 
 
 def test_divergence_is_a_result_with_its_step(done: Sweep) -> None:
     """Kept in the store with step and η, its measurements NaN; nothing is dropped and nothing else is NaN."""
-    measured = {Stability: "stability_ratio", Risk: "excess_risk", Generation: "mmd_optimal", ImageCopies: "copies"}
+    measured = {Stability: "stability_ratio", Risk: "excess_risk", ImageCopies: "copies"}
+    measured |= dict.fromkeys((StepSizes, Dimensions, IndependentDraws), "mmd_optimal")
     for kind, name in measured.items():
         for trial in TINY[kind]:
             variables = done.records[trial.key].variables
             gone = trial.learning_rate >= 1e6
             assert (variables["diverged"][1] >= 1) == gone
-            assert np.isnan(variables[name][1]) == gone, (trial, name)
+            assert np.isnan(variables[name][1]).all() == gone, (trial, name)
 
 
 def test_what_the_experiments_find_in_miniature(done: Sweep) -> None:
     said = {}
-    for kind in (Theorems, Stability, Risk, Generation):
+    for kind in (Theorems, Stability, Risk, StepSizes, Dimensions, IndependentDraws):
         said |= {claim.name: claim for claim in kind.claims(done.results[kind.kind()].to_dataset())}
     assert said["configurations"].measured == 4
     assert not said["configurations"].holds
     assert all(said[f"law-{name}"].measured >= 1 for name in THEOREMS if name != "excess-risk")
     assert said["irregularity"].holds
-    assert "(2 networks" in said["sharpness"].statement
+    assert math.isnan(said["sharpness"].measured)  # eight steps settle nowhere
+    assert "at the last weights of the other 2" in said["sharpness"].statement
     assert said["risk-t0.05-eta0.5"].published == 2.03
     assert math.isnan(said["risk-grows-d3-t0.05"].measured)  # one of its networks has diverged
 
 
 def test_claims_are_those_of_the_committed_results() -> None:
-    """The same names in the same order; the quick preset has fewer learning rates."""
-    names = [claim["name"] for claim in json.loads(COMMITTED.read_bytes())["claims"]]
-    assert list(claims_of("paper")) == names
-    paper_only = {"risk-t0.05-eta0.01", "risk-t0.05-eta0.05"}
+    """The same names in the same order, but for experiments that are said to wait; ``quick`` has fewer trials."""
+    committed = json.loads(COMMITTED.read_bytes())
+    waiting = {one["experiment"] for one in committed["waiting"]}
+    made = {kind: result for kind, result in MADE.items() if kind.kind() not in waiting}
+    assert list(claims_of("paper", made)) == [claim["name"] for claim in committed["claims"]]
+    names = list(claims_of("paper"))
+    paper_only = {"risk-t0.05-eta0.01", "risk-t0.05-eta0.05", "crossing", "crossing-margin", "no-crossing-at-1"}
+    paper_only |= {"draws-do-not-cross", "draws-variance"}
     assert list(claims_of("quick")) == [name for name in names if name not in paper_only]
 
 
@@ -139,12 +173,20 @@ def test_made_up_results_that_agree_with_the_theory_hold() -> None:
     assert failing == {"risk-t0.05-eta0.1", "risk-t0.05-eta0.5"}
 
 
+def t_wide(value: float) -> Any:
+    """A distance as published at bandwidth 0.1, and another at 1."""
+    return ("bandwidth", "set"), np.array([[0.003], [value]]) * np.ones(SETS)
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "failing"),
     [
         (Theorems, lambda t: margin_of("optimal-risk", 0.9 if t.seed == 2 else 2.0), {"law-optimal-risk"}),
         (Theorems, lambda _: margin_of("excess-risk", math.nan), {"law-excess-risk"}),
         (Stability, lambda t: {"stability_ratio": 1 + t.learning_rate}, {"sharpness"}),
+        # Where descent does not settle, its last weights may be as sharp as they like.
+        (Stability, lambda t: {"stability_ratio": 1 + t.learning_rate, "gradient_ratio": t.learning_rate / 100}, set()),
+        (Stability, lambda _: {"gradient_ratio": 1.0}, {"sharpness"}),
         (Stability, lambda _: {"average_ratio": 1.2}, {"sharpness-average"}),
         (Stability, lambda t: {"irregularity": 20 * t.learning_rate}, {"irregularity"}),
         (Risk, lambda t: {"excess_risk": 1.0 if t.dim == 10 else t.learning_rate}, set()),
@@ -154,16 +196,22 @@ def test_made_up_results_that_agree_with_the_theory_hold() -> None:
             {"risk-grows-d10-t0.2"},
         ),
         (Risk, lambda t: {"excess_risk": 0.5 * t.learning_rate + 0.3}, {"risk-t0.05-eta0.5"}),
-        (Generation, lambda _: {"mmd_optimal": 1e-5}, {"crossing", "dimension-vanishes"}),
-        (Generation, lambda _: {"excess_high": 0.6}, {"copies"}),
-        (Generation, lambda t: {"mmd_gaussian": 0.01 if t.dim < 50 else 1e-6}, set()),
-        (Generation, lambda t: {"mmd_gaussian": 1e-4 if t.dim == 50 else 1e-5}, {"dimension", "crossing"}),
+        (StepSizes, lambda t: generated(t, 0.001, 0.002), {"crossing"}),
+        (StepSizes, lambda t: generated(t, 0.003 if t.seed == 1 else 0.02, 0.01), {"crossing", "crossing-margin"}),
+        (StepSizes, lambda t: {"mmd_gaussian": t_wide(0.005 if t.learning_rate == 2 else 0.02)}, {"no-crossing-at-1"}),
+        (Dimensions, lambda _: {"mmd_optimal": t_wide(1e-6)}, {"dimension-vanishes"}),
+        (Dimensions, lambda t: {"mmd_gaussian": t_wide(0.05 if t.dim < 50 else 1e-6)}, set()),
+        (Dimensions, lambda t: {"mmd_gaussian": t_wide(1e-3 * t.dim)}, {"dimension", "dimension-vanishes"}),
+        (IndependentDraws, lambda _: {"excess_high": 0.6}, {"copies"}),
+        (IndependentDraws, lambda t: generated(t, 0.05 * t.learning_rate, 0.02 + t.seed / 1e4), {"draws-do-not-cross"}),
+        (IndependentDraws, lambda t: generated(t, t.seed / 1e4, 0.02), {"draws-variance"}),
     ],
 )
 def test_claims_fail_where_results_are_not_as_the_theory_says(
     kind: type[Experiment], change: Callable[[Any], dict[str, Any]], failing: set[str]
 ) -> None:
-    said = claims_of("quick", {kind: lambda trial: {**MADE[kind](trial), **change(trial)}})
+    preset = "paper" if issubclass(kind, Generated) else "quick"
+    said = claims_of(preset, {kind: lambda trial: {**MADE[kind](trial), **change(trial)}})
     if kind is Risk and "risk-t0.05-eta0.5" not in failing:
         said = {name: claim for name, claim in said.items() if claim.published is None}
     assert {name for name, claim in said.items() if not claim.holds} == failing
@@ -187,7 +235,7 @@ def test_figures_survive_any_finished_trials(done: Sweep, kind: type[Experiment]
 
 def test_figures_of_all_trials(done: Sweep) -> None:
     names = [plot.name for kind in TINY for plot in kind.plots(done.results[kind.kind()].to_dataset())]
-    expected = "laws sharpness irregularity excess-risk scores distances copies samples images"
+    expected = "laws sharpness irregularity excess-risk scores step-sizes samples dimensions copies draws images"
     assert names == expected.split()
 
 
@@ -218,7 +266,7 @@ def test_a_network_has_the_same_result_alone_and_in_a_batch(trials: Sequence[Any
 def test_presets_are_valid_and_apart(preset: Any) -> None:
     study = load_study("large-steps")
     planned = study.plan(preset, 0)
-    assert set(planned) == set(study.experiments)
+    assert set(study.experiments) - set(planned) == ({StepSizes} if preset == "quick" else set())
     trials = [trial for alike in planned.values() for trial in alike]
     keys = {trial.key for trial in trials}
     assert len(keys) == len(trials)
@@ -247,7 +295,7 @@ def test_times_are_drawn_with_probability_sigma(generator: torch.Generator) -> N
         (Theorems, {"learning_rate": 0.0}, "learning_rate"),
         (Stability, {"time": 0.0}, "time"),
         (Risk, {"batch": 0}, "batch"),
-        (Generation, {"dim": 0}, "dim"),
+        (Dimensions, {"dim": 0}, "dim"),
         (ImageCopies, {"data": "gaussian"}, "data: .*'digits' or 'fashion-mnist'"),
         (Stability, {"batch": 4}, "batch: Extra"),
     ],

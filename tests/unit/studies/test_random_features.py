@@ -20,7 +20,7 @@ from tests.unit.studies.random_features_results import TINY, few_trials, made_up
 
 pytestmark = pytest.mark.usefixtures("no_installed_images")
 
-KINDS = ["curve", "size", "training-time", "spectrum", "image-theory", "copies", "unet"]
+KINDS = ["curve", "curve-limit", "size", "training-time", "spectrum", "image-theory", "copies", "unet"]
 FIGURES = {
     "curve": ["learning-curves", "noise-draws", "phase-diagram"],
     "image-theory": ["images"],
@@ -32,7 +32,7 @@ def test_the_experiments() -> None:
     assert [experiment.kind() for experiment in load_study("random-features").experiments] == KINDS
 
 
-@pytest.mark.parametrize(("preset", "number"), [("quick", 228), ("paper", 525)])
+@pytest.mark.parametrize(("preset", "number"), [("quick", 287), ("paper", 618)])
 def test_presets_plan_every_experiment_and_keep_seeds_apart(preset: Any, number: int) -> None:
     zero, one = (
         [trial for alike in load_study("random-features").plan(preset, seed).values() for trial in alike]

@@ -40,7 +40,7 @@ NAMES = [
     *("tikhonov-1e-05", "tikhonov-3.2e-05", "tikhonov-0.0001", "tikhonov-0.00032", "tikhonov-0.001"),
     *("tikhonov-0.0032", "tikhonov-0.01", "tikhonov-0.032", "tikhonov-0.1"),
     *("empirical-bayes-monotone", "empirical-bayes-ends", "early-stopping-0.05", "early-stopping-0.5"),
-    *("singular-faster", "tikhonov-training", "width"),
+    *("singular-faster", "tikhonov-training", "tikhonov-training-law", "width"),
     *("squares-prior", "squares-posterior", "squares-exact", "squares-network"),
     *("tikhonov-copies-digits", "empirical-bayes-copies-digits", "tempered-copies-digits"),
     *("price-digits", "stopping-digits"),
@@ -82,9 +82,16 @@ def trained(trial: Network) -> dict[str, Any]:
     jitter = 0.004 * ((trial.seed % 1000) - 1)
     epochs = np.arange(10_000, trial.steps + 1, 10_000)
     share = np.array(network.PUBLISHED_NEAR)[: len(epochs)] / (1 + 10 * trial.penalty) * trial.width / 256
+    if trial.penalty:
+        share = np.minimum(share, float(copy_share(trial.penalty, 0.05)) - 0.01)
     share = share + 0.1 * trial.singular + jitter
     wide = np.linspace(0.957, 0.999, 10)[: len(epochs)] + jitter / 10
-    return {"epoch": ("epoch", epochs), "within_0_05": ("epoch", share), "within_0_5": ("epoch", wide)}
+    return {
+        "epoch": ("epoch", epochs),
+        "within_0_05": ("epoch", share),
+        "within_0_5": ("epoch", wide),
+        "lost": ("epoch", 0 * epochs),
+    }
 
 
 def two_pictures(trial: TwoPictures) -> dict[str, Any]:
@@ -243,7 +250,7 @@ def early_copies(_: Experiment, result: dict[str, Any]) -> dict[str, Any]:
         (scaled(Network, "within_0_05", 3.0, **network.PLAIN), {"early-stopping-0.05", "singular-faster"}),
         (scaled(Network, "within_0_5", 0.9, **network.PLAIN), {"early-stopping-0.5"}),
         (scaled(Network, "within_0_05", 0.1, singular=True), {"singular-faster"}),
-        (scaled(Network, "within_0_05", 3.0, penalty=1e-2), {"tikhonov-training"}),
+        (scaled(Network, "within_0_05", 3.0, penalty=1e-2), {"tikhonov-training", "tikhonov-training-law"}),
         (scaled(Network, "within_0_05", 9.0, width=64), {"width"}),
         (scaled(TwoPictures, "prior_large", 1.1), {"squares-prior"}),
         (scaled(TwoPictures, "posterior_large", 0.9), {"squares-posterior"}),

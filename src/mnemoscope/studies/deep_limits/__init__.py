@@ -10,6 +10,7 @@ score networks whether depth or start changes what they memorize.
 
 from mnemoscope.studies.deep_limits.counter_example import CounterExample
 from mnemoscope.studies.deep_limits.depth import Depth
+from mnemoscope.studies.deep_limits.design import SmoothnessDesign
 from mnemoscope.studies.deep_limits.long_run import LongRun
 from mnemoscope.studies.deep_limits.ode import Ode
 from mnemoscope.studies.deep_limits.scores import Scores
@@ -25,4 +26,4 @@ class DeepLimits(Study):
     name = "deep-limits"
     title = "Deep residual networks become neural ODEs, and where they do not"
     # The longest first, so that no worker is left alone with one at the end.
-    experiments = (Depth, LongRun, FashionMnist, Cifar10, Scores, Ode, CounterExample)
+    experiments = (Depth, LongRun, FashionMnist, Cifar10, SmoothnessDesign, Scores, Ode, CounterExample)

@@ -37,6 +37,8 @@ def train_classifier(
     n_samples: int,
     steps: int,
     generator: torch.Generator,
+    *,
+    learning_rate: float = LEARNING_RATE,
 ) -> Result:
     """Accuracy in percent, on up to 2,000 images each, and the smoothness of the trained convolutions.
 
@@ -56,8 +58,8 @@ def train_classifier(
     )
     ends = [*network.stem.parameters(), *network.head.parameters()]
     groups = [
-        {"params": network.blocks.parameters(), "lr": LEARNING_RATE * depth, "weight_decay": WEIGHT_DECAY / depth},
-        {"params": ends, "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
+        {"params": network.blocks.parameters(), "lr": learning_rate * depth, "weight_decay": WEIGHT_DECAY / depth},
+        {"params": ends, "lr": learning_rate, "weight_decay": WEIGHT_DECAY},
     ]
     optimizer = torch.optim.SGD(groups, momentum=MOMENTUM)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))

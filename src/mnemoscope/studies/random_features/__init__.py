@@ -15,6 +15,7 @@ of computing; that of ``paper`` on 16 digits, as many as the random features hav
 
 from mnemoscope.studies.random_features.copies import Copies
 from mnemoscope.studies.random_features.curve import Curve
+from mnemoscope.studies.random_features.curve_limit import CurveLimit
 from mnemoscope.studies.random_features.image_theory import ImageTheory
 from mnemoscope.studies.random_features.size import Size
 from mnemoscope.studies.random_features.spectrum import Spectrum
@@ -30,4 +31,4 @@ class RandomFeatures(Study):
 
     name = "random-features"
     title = "Precise learning curves of random-feature scores, and where they memorize"
-    experiments = (Curve, Size, TrainingTime, Spectrum, ImageTheory, Copies, UNet)
+    experiments = (Curve, CurveLimit, Size, TrainingTime, Spectrum, ImageTheory, Copies, UNet)

@@ -72,11 +72,16 @@ class Size(GaussianModel, frozen=True):
             for loss in ("test", "train"):
                 gaps = abs(gap(same, loss))
                 worst = same.iloc[int(gaps.argmax())]
+                setting = f"{setting_text(worst)}, {loss} loss {worst[f'{loss}_theory']:.2g}"
                 statement = (
                     f"At d = {dim} theory and simulated {loss} loss agree within {tolerance:.2g}{scaled} (largest of"
-                    f" {len(same)} settings: {setting_text(worst)}, {loss} loss {worst[f'{loss}_theory']:.2g})."
+                    f" {len(same)} settings: {setting})."
                 )
-                yield Claim(f"theory-{loss}-d{dim}", statement, NOTE, float(gaps.max()), (None, tolerance))
+                if loss == "train":
+                    # Relative to a loss that interpolation makes small: its limit is what is tested.
+                    statement = f"At d = {dim} the largest gap of the train loss, a number: {setting}."
+                accepted = (None, None if loss == "train" else tolerance)
+                yield Claim(f"theory-{loss}-d{dim}", statement, NOTE, float(gaps.max()), accepted)
         for loss in ("test", "train"):
             gaps = gaps_in_the_limit(means, loss)
             statement = (

@@ -1,0 +1,122 @@
+"""What makes a network lose its smoothness: the number of images, the learning rate or the length of training?
+
+A factorial design: every combination of few or many images, the learning rate of the source or a larger one, and short
+or long training, each with several seeds. The effect of a factor is the mean step correlation at its upper level minus
+that at its lower one; its interval is Student's, with the spread of the seeds within the eight cells.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from matplotlib.figure import Figure
+from pydantic import Field
+from scipy import stats
+
+from mnemoscope.studies.deep_limits.classifier import LEARNING_RATE, train_classifier
+from mnemoscope.studies.images import image_names
+from mnemoscope.studies.rows import frame
+from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
+from mnemoscope.sweeps import Result, grid
+
+FACTORS: dict[str, tuple[str, list[Any]]] = {
+    "n_samples": ("images", [1_000, 50_000]),
+    "learning_rate": ("learning rate", [LEARNING_RATE, 0.1]),
+    "steps": ("steps", [480, 1_920]),
+}
+"""Field → its name, lower and upper level."""
+
+
+class Effect(NamedTuple):
+    """How the step correlation changes from the lower to the upper level of a factor; half-width of its interval."""
+
+    change: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.change:+.2f} ± {self.error:.2f}"
+
+
+class SmoothnessDesign(Experiment, frozen=True):
+    """One network, tied at the start, trained on Fashion-MNIST: smoothness of its convolutions along the depth."""
+
+    depth: int = Field(ge=1)
+    activation: Literal["identity", "gelu"]
+    n_samples: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    steps: int = Field(ge=0)
+    seed: int = Field(ge=0)
+
+    def run(self) -> Result:
+        return train_classifier(
+            "fashion-mnist",
+            self.depth,
+            self.activation,
+            "tied",
+            self.n_samples,
+            self.steps,
+            torch.Generator().manual_seed(self.seed),
+            learning_rate=self.learning_rate,
+        )
+
+    @classmethod
+    def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["SmoothnessDesign"]:
+        if preset == "quick" or "fashion-mnist" not in image_names():
+            return []
+        levels = {name: values for name, (_, values) in FACTORS.items()}
+        return grid(cls, depth=64, activation=["identity", "gelu"], **levels, seed=seeds(3))
+
+    @classmethod
+    def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
+        for activation, table in frame(results).groupby("activation"):
+            found = effects(table)
+            worst = min(found, key=lambda name: found[name].change)
+            listed = ", ".join(f"{label} {found[name]}" for name, (label, _) in FACTORS.items())
+            yield Claim(
+                f"design-{activation}",
+                f"Smoothness of {activation}, tied, is lost above all by more {FACTORS[worst][0]}: the upper end of the"
+                f" interval of its effect on the step correlation is below 0 (effects, 95 %: {listed}).",
+                "here",
+                found[worst].change + found[worst].error,
+                (None, 0.0),
+            )
+
+    @classmethod
+    def plots(cls, results: xr.Dataset) -> Iterator[Plot]:
+        yield Plot(
+            "design",
+            "Step correlation of tied networks in a factorial design of images, learning rate and steps; a dot is a"
+            " network, hollow where the learning rate is the larger one.",
+            lambda figure: _draw(frame(results), figure),
+        )
+
+
+def effects(table: Any) -> dict[str, Effect]:
+    """Of every factor, from all networks of one activation in a balanced design; NaN where levels are missing."""
+    cells = table.groupby([*FACTORS]).step_correlation
+    freedom = len(table) - cells.ngroups
+    variance = float(((cells.count() - 1) * cells.var(ddof=1)).sum()) / freedom if freedom else np.nan
+    error = float(stats.t.ppf(0.975, freedom)) * 2 * np.sqrt(variance / len(table)) if freedom else np.nan
+    found = {}
+    for name, (_, (low, high)) in FACTORS.items():
+        by_level = table.groupby(name).step_correlation.mean()
+        found[name] = Effect(float(by_level.get(high, np.nan) - by_level.get(low, np.nan)), float(error))
+    return found
+
+
+def _draw(table: Any, figure: Figure) -> None:
+    figure.set_size_inches(9.0, 4.0)
+    kinds = sorted(table.activation.unique())
+    for axes, activation in zip(figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0], kinds, strict=True):
+        same = table[table.activation == activation]
+        columns = sorted(set(zip(same.n_samples, same.steps, strict=True)))
+        for rate, group in same.groupby("learning_rate"):
+            places = [columns.index(pair) for pair in zip(group.n_samples, group.steps, strict=True)]
+            fill = "full" if rate == LEARNING_RATE else "none"
+            axes.plot(places, group.step_correlation, "o", color="C0", fillstyle=fill, label=f"rate {rate:g}")
+        axes.axhline(0, color="C1", linestyle="--")
+        axes.set_xticks(range(len(columns)), [f"{n:,} images\n{steps:,} steps" for n, steps in columns], fontsize=7)
+        axes.set(title=f"{activation}, tied", ylabel="correlation of successive steps")
+        axes.legend()

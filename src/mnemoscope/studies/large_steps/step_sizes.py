@@ -1,0 +1,124 @@
+"""Fig. 3 of the paper: samples against the learning rate, on the ten points that the figure was drawn for.
+
+All learning rates share one draw of the data; seeds differ in the initial weights and the batches. The distances are
+taken at the bandwidth of the paper's code, 0.1, at which they are published, and at that of its text, 1.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from matplotlib.figure import Figure
+from scipy import stats
+from torch import Tensor
+
+from mnemoscope.studies.large_steps.distances import (
+    LINES,
+    at_bandwidth,
+    crossing,
+    draw_distances,
+    draw_samples,
+    mean_distances,
+)
+from mnemoscope.studies.large_steps.generation import BANDWIDTHS, SETS, Generated
+from mnemoscope.studies.large_steps.published import (
+    FIG_3_CROSSING,
+    FIG_3_DISTANCES,
+    FIG_3_POINTS,
+    FIG_3_STEPS,
+    PAPER,
+)
+from mnemoscope.studies.rows import rows
+from mnemoscope.studies.study import Claim, Plot, Preset, Seeds
+from mnemoscope.sweeps import grid
+
+CODE, TEXT = BANDWIDTHS
+"""The bandwidths of the paper's code and of its text."""
+
+
+class StepSizes(Generated, frozen=True):
+    """One network on the published points, and its samples."""
+
+    def data(self, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        return torch.tensor(FIG_3_POINTS)
+
+    @classmethod
+    def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["StepSizes"]:
+        """The published steps and batch, which take hours: none in ``quick``, and a claim needs them."""
+        if preset == "quick":
+            return []
+        fields = {"dim": 2, "n_samples": len(FIG_3_POINTS), "width": 1000, "batch": 5000, "seed": seeds(3)}
+        return [t for eta, steps in FIG_3_STEPS.items() for t in grid(cls, **fields, learning_rate=eta, steps=steps)]
+
+    @classmethod
+    def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
+        narrow, wide = (mean_distances(at_bandwidth(results, h), "learning_rate") for h in (CODE, TEXT))
+        etas = f"η = {', '.join(f'{eta:g}' for eta in narrow.index)}"
+        yield Claim(
+            "crossing",
+            "On the published points the distances MMD² of the samples to those of the optimal score and to the fitted"
+            f" Gaussian cross at an η between 0.1 and 1 (means over seeds and {SETS} sets of samples, interpolated in"
+            f" log η; bandwidth {CODE:g}, that of the code which drew the figure: the text has {TEXT:g}).",
+            f"{PAPER}, Fig. 3",
+            crossing(narrow),
+            (0.1, 1.0),
+            FIG_3_CROSSING,
+        )
+        yield Claim(
+            "crossing-margin",
+            f"At the smallest η, {narrow.index[0]:g}, they are closer to the optimal score's (difference of the two at"
+            f" bandwidth {CODE:g}, upper end of its 95 % interval over sets of samples).",
+            f"{PAPER}, Fig. 3",
+            margin(results),
+            (None, 0.0),
+        )
+        yield Claim(
+            "no-crossing-at-1",
+            f"At bandwidth {TEXT:g} they are closer to the optimal score's at every η (largest difference of the two;"
+            f" {etas}).",
+            "here",
+            float((wide.mmd_optimal - wide.mmd_gaussian).max(skipna=False)),
+            (None, 0.0),
+        )
+
+    @classmethod
+    def plots(cls, results: xr.Dataset) -> Iterator[Plot]:
+        trained = rows(results)
+        if not (trained.diverged == 0).any():
+            return
+        yield Plot(
+            "step-sizes",
+            "MMD² of the samples to those of the optimal score and to the Gaussian fitted to the data, on the points of"
+            f" the paper's Fig. 3: at the bandwidth {CODE:g} of the code that drew it (left; crosses are published) and"
+            f" at {TEXT:g}, that of the text (right).",
+            partial(_draw, {h: at_bandwidth(results, h) for h in (CODE, TEXT)}),
+        )
+        yield Plot(
+            "samples",
+            "Samples (dots) of two-dimensional networks and the ten training points (crosses).",
+            partial(draw_samples, trained),
+        )
+
+
+def margin(results: xr.Dataset) -> float:
+    """The upper end of the 95 % interval, Student's over all sets, of the difference at the smallest η."""
+    found = rows(results).sel(bandwidth=CODE)
+    found = found.isel(trial=np.flatnonzero(found.learning_rate == found.learning_rate.min()))
+    differences = (found.mmd_optimal - found.mmd_gaussian).values.ravel()
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    return float(differences.mean() + stats.t.ppf(0.975, len(differences) - 1) * error)
+
+
+def _draw(found: dict[float, Any], figure: Figure) -> None:
+    figure.set_size_inches(9.0, 4.0)
+    for axes, (bandwidth, table) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
+        draw_distances(axes, table, "learning_rate")
+        if bandwidth == CODE:
+            for k, (_, _, label) in enumerate(LINES):
+                published = [values[k] for values in FIG_3_DISTANCES.values()]
+                axes.plot([*FIG_3_DISTANCES], published, "x", color=f"C{k}", markersize=9, label=f"{label}, published")
+        axes.set(xlabel="η", ylabel="MMD²", ylim=(0, 1.5 * axes.get_ylim()[1]), title=f"bandwidth {bandwidth:g}")
+        axes.legend()
