@@ -25,6 +25,27 @@ _FROM_DATA = (-np.inf, np.inf)
 _RANGES = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
 
 
+@dataclass(frozen=True)
+class Half:
+    """Which half of which data a set is (see ``halves``).
+
+    Attributes:
+        name: ``A`` or ``B``.
+        seed: of the split.
+        rows: SHA-256 of its rows in the data, as 64-bit integers in ascending order.
+        of: fingerprint of the data.
+        of_name: what reports call the data.
+        of_samples: number of their items.
+    """
+
+    name: str
+    seed: int
+    rows: str
+    of: str
+    of_name: str
+    of_samples: int
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Items of one shape, checked once when they enter.
@@ -38,6 +59,7 @@ class Dataset:
         notes: what was done to the items when they were read, for reports to repeat; parts of a set keep them.
         classes: a label of each item, as its source has them. None where it has none.
         source: how the set was read and what its source holds, in counts (see ``Census``), for reports.
+        half: which half of which data this is, where it is one; parts of it are none.
 
     Raises:
         InputError: no items, items without a value, a dtype that is not real, NaN or Inf (with the item's index),
@@ -51,6 +73,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     source: Mapping[str, Any] | None = None
+    half: Half | None = None
 
     def __post_init__(self) -> None:
         array = as_array(self.array, self.name)
@@ -110,7 +133,7 @@ class Dataset:
         names, classes = (
             None if labels is None else tuple(labels[row] for row in rows) for labels in (self.names, self.classes)
         )
-        return replace(self, array=self.array[indices], name=name or self.name, names=names, classes=classes)
+        return replace(self, array=self.array[indices], name=name or self.name, names=names, classes=classes, half=None)
 
     def described(self, **labels: Any) -> "Dataset":
         """The same items with another name, notes, classes, source or value range: values are not checked again."""
