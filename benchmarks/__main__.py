@@ -1,6 +1,6 @@
 """All benchmarks in one table: ``python -m benchmarks [MODULE ...]``.
 
-The half hour of ``python -m benchmarks auditors`` is no part of it.
+The half hours of ``python -m benchmarks auditors`` and ``adviser`` are no part of it.
 """
 
 import importlib
@@ -11,7 +11,18 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("core", "audits", "scores", "theory", "sweeps", "storing", "large_steps", "deep_limits", "monitoring")
+MODULES = (
+    "core",
+    "audits",
+    "scores",
+    "theory",
+    "sweeps",
+    "storing",
+    "large_steps",
+    "deep_limits",
+    "monitoring",
+    "halves",
+)
 
 
 def main() -> None:

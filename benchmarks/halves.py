@@ -23,12 +23,12 @@ Array = np.ndarray
 Draw = Callable[[Halves, np.random.Generator], tuple[Array, Array]]
 
 
-def law(split: Halves, rng: np.random.Generator) -> tuple[Array, Array]:
+def law(_: Halves, rng: np.random.Generator) -> tuple[Array, Array]:
     first, second = rng.standard_normal((2, SAMPLES, DIM))
     return first, second
 
 
-def narrow(split: Halves, rng: np.random.Generator) -> tuple[Array, Array]:
+def narrow(_: Halves, rng: np.random.Generator) -> tuple[Array, Array]:
     first, second = 0.2 * rng.standard_normal((2, SAMPLES, DIM))
     return first, second
 

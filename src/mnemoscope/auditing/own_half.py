@@ -128,7 +128,7 @@ class OwnHalf:
         return float(self._own(votes).sum() / votes.counts.sum())
 
     def _own(self, votes: _Votes) -> Float[np.ndarray, " items"]:
-        return np.where(self.halves.in_a, votes.counts[0], votes.counts[1])
+        return np.asarray(np.where(self.halves.in_a, votes.counts[0], votes.counts[1]))
 
     def _by_unit(self, several: list[_Votes]) -> Float[np.ndarray, "items 2 several"]:
         """Own and all votes of each item; those of its repeats count for the first of them."""

@@ -58,8 +58,8 @@ def advise(
     """Will this training come to memorize, from which step, and what would help most? By a short probe."""
     del max_memory  # it is in force already
     from mnemoscope.data import load, source_paths
-    from mnemoscope.monitoring.advice.advise import JSON, PAGE
     from mnemoscope.monitoring.advice.advise import advise as run_advise
+    from mnemoscope.monitoring.saved import JSON, PAGE
     from mnemoscope.networks import NetworkSpec
     from mnemoscope.output import atomic_files, check_apart
     from mnemoscope.processes import make_process

@@ -19,7 +19,7 @@ from mnemoscope.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnemoscope.monitoring.halves.compare import HalvesReport
+    from mnemoscope.monitoring.halves.result import HalvesResult
 
 
 def halves(
@@ -44,8 +44,8 @@ def halves(
     """Two models, each trained on one half of the data: are they one function, or does each know its own half?"""
     del max_memory  # it is in force already
     from mnemoscope.data import source_paths
-    from mnemoscope.monitoring.halves.compare import JSON, PAGE
     from mnemoscope.monitoring.halves.runs import compare_runs
+    from mnemoscope.monitoring.saved import JSON, PAGE
     from mnemoscope.output import atomic_files, check_apart
     from mnemoscope.training import run_paths
 
@@ -77,7 +77,7 @@ def halves(
         raise typer.Exit(1)
 
 
-def _table(report: "HalvesReport") -> "Table":
+def _table(report: "HalvesResult") -> "Table":
     from rich.table import Table
 
     table = Table("σ/α", "Cosine of the two", "With memory of the own half", "Loss at own items", "At the other half's")

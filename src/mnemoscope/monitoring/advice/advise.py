@@ -1,180 +1,33 @@
 """``advise``: train a few items a few times, and say what that means for the training that is planned."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
 
 from mnemoscope._version import __version__
 from mnemoscope.choose import check_kind, check_whole
 from mnemoscope.data import Dataset, as_dataset
 from mnemoscope.data.arrays import ArrayLike
-from mnemoscope.monitoring.advice.changes import Change, best, computed, measured, variants
-from mnemoscope.monitoring.advice.power_law import Onset, PowerLaw, Prediction, fit_power_law
+from mnemoscope.monitoring.advice.changes import Change, computed, measured, variants
+from mnemoscope.monitoring.advice.power_law import Onset, fit_power_law
 from mnemoscope.monitoring.advice.probe import check_sizes, measure_onset, probe_sizes
-from mnemoscope.monitoring.decision import ONSET
+from mnemoscope.monitoring.advice.result import AdviceResult
+from mnemoscope.monitoring.saved import Saved
 from mnemoscope.networks import NetworkSpec
-from mnemoscope.output import atomic_files, write_json, write_text
 from mnemoscope.processes import Process, VariancePreserving
 from mnemoscope.progress import progress_bar
 from mnemoscope.training import TrainingSpec
 
-SCHEMA = "mnemoscope.advice/1"
-JSON, PAGE = "report.json", "report.html"
 LARGEST = 64
 """Items of the largest training of a probe, unless sizes are given."""
 
-Answer: TypeAlias = Literal["expected", "not expected", "cannot tell"]
 
+class Advice(AdviceResult, Saved):
+    """What ``advise`` found: in numbers and words, as files and as a page."""
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Advice:
-    """What ``advise`` found.
-
-    Attributes:
-        n: items of the training that is planned.
-        steps: its steps.
-        onsets: of the trainings of the probe.
-        law: fitted to them; None where too few came to their onset.
-        changes: what would delay the onset, those that were tried first.
-        provenance: version, data and settings.
-    """
-
-    n: int
-    steps: int
-    onsets: tuple[Onset, ...]
-    law: PowerLaw | None
-    changes: tuple[Change, ...]
-    provenance: dict[str, Any]
-
-    @property
-    def prediction(self) -> Prediction | None:
-        """When the training that is planned will come to memorize; None without a law."""
-        return None if self.law is None else self.law.predict(self.n)
-
-    @property
-    def not_before(self) -> int:
-        """Steps after which no training of the probe on at most ``n`` items had come to memorize; 0 where some had."""
-        sizes = sorted({each.n for each in self.onsets if each.n <= self.n}, reverse=True)
-        never = [size for size in sizes if all(each.step is None for each in self.onsets if each.n == size)]
-        return max((min(each.last for each in self.onsets if each.n == size) for size in never), default=0)
-
-    @property
-    def answer(self) -> Answer:
-        """Whether the training that is planned comes to memorize: by the interval, or as far as the probe went."""
-        if self.prediction is None:
-            return "not expected" if self.steps <= self.not_before else "cannot tell"
-        low, high = self.prediction.interval
-        return "not expected" if self.steps < low else "expected" if self.steps >= high else "cannot tell"
-
-    @property
-    def best(self) -> Change | None:
-        """The change that would help most; None where none is needed, or nothing is known."""
-        if self.prediction is None or self.answer == "not expected":
-            return None
-        return best(self.changes, self.steps / self.prediction.interval[0])
-
-    @property
-    def verdict(self) -> str:
-        """What was found, in one or two sentences."""
-        about = f"{self.n:,} items and {self.steps:,} steps"
-        if self.prediction is None or self.law is None:
-            if self.answer == "not expected":
-                return (
-                    f"With {about} copies are not expected: no training of the probe on as few items or fewer came to "
-                    f"memorize by step {self.not_before:,}."
-                )
-            came = sum(each.step is not None for each in self.onsets)
-            bound = f"; none is expected before step {self.not_before:,}" if self.not_before else ""
-            return (
-                f"The probe cannot tell for {about}: {came} of its {len(self.onsets)} trainings came to memorize, too "
-                f"few for a law{bound}. Probe longer, or fewer items."
-            )
-        low, high = (_step(end) for end in self.prediction.interval)
-        when = f"step {_step(self.prediction.step)} (95 % interval {low} to {high})"
-        probability = self.law.probability(self.n, self.steps)
-        if self.answer == "not expected":
-            return f"With {about} copies are not expected: memorization would set in at {when}."
-        if self.answer == "expected":
-            said = f"With {about} copies are to be expected from {when} on."
-        else:
-            said = (
-                f"The probe cannot tell for {about}: memorization sets in at {when}, by the end with probability "
-                f"{probability:.0%}."
-            )
-        return said if self.best is None else f"{said} What would help most: {self.best.name}, {self.best.what}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """The content of ``report.json``; its schema is ``advice.schema.json`` in this package."""
-        law = None if self.law is None else asdict(self.law)
-        prediction = None if self.prediction is None else asdict(self.prediction)
-        return {
-            "schema": SCHEMA,
-            "verdict": self.verdict,
-            "answer": self.answer,
-            "n": self.n,
-            "steps": self.steps,
-            "onset": ONSET,
-            "prediction": prediction and _plain(prediction),
-            "probability": None if self.law is None else self.law.probability(self.n, self.steps),
-            "not_before": self.not_before,
-            "law": law and _plain({name: law[name] for name in ("exponent", "exponent_interval", "spread", "ends")}),
-            "probe": [asdict(each) for each in self.onsets],
-            "changes": [_plain(asdict(each)) for each in self.changes],
-            "best": self.best and self.best.name,
-            "provenance": self.provenance,
-        }
-
-    def to_json(self, path: str | Path) -> None:
-        """Write ``report.json``, whole or not at all.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        write_json(path, self.to_dict())
-
-    def to_html(self, path: str | Path) -> None:
-        """Write a self-contained page, whole or not at all.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
+    def page(self) -> str:
+        """The content of ``report.html``."""
         from mnemoscope.monitoring.advice.page import advice_page  # draws: only pages pay for matplotlib's import
 
-        write_text(path, advice_page(self))
-
-    def save(self, folder: str | Path, *, force: bool = False) -> None:
-        """Write ``report.json`` and ``report.html`` into a folder, both or none.
-
-        Args:
-            folder: made if it is not there.
-            force: whether a report that is there already may be replaced.
-
-        Raises:
-            OutputError: a report is there and ``force`` is not given, or the folder cannot be written to.
-        """
-        with atomic_files(folder, (JSON, PAGE), force=force) as temporary:
-            self.to_json(temporary / JSON)
-            self.to_html(temporary / PAGE)
-
-    def __repr__(self) -> str:
-        return f"Advice({self.verdict})"
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """For JSON, which has no infinity: such an end is None."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return [plain(each) for each in value]
-        return None if isinstance(value, float) and math.isinf(value) else value
-
-    return {name: plain(value) for name, value in values.items()}
-
-
-def _step(value: float) -> str:
-    return f"{round(value):,}" if value < 1e9 else f"{value:.0e}"
+        return advice_page(self)
 
 
 def advise(

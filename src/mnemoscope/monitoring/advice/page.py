@@ -3,7 +3,7 @@
 import numpy as np
 from markupsafe import Markup
 
-from mnemoscope.monitoring.advice.advise import Advice
+from mnemoscope.monitoring.advice.result import AdviceResult
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, new_figure, svg
 
@@ -11,7 +11,7 @@ _BLUE, _VERMILION = FIGURE_COLOURS[:2]
 _POINTS = 60
 
 
-def advice_page(advice: Advice) -> str:
+def advice_page(advice: AdviceResult) -> str:
     """The whole page as HTML."""
     return render(
         "monitoring/advice.html.j2",
@@ -21,10 +21,10 @@ def advice_page(advice: Advice) -> str:
     )
 
 
-def onset_figure(advice: Advice) -> Markup:
+def onset_figure(advice: AdviceResult) -> Markup:
     """Onsets against the number of items, both on a logarithmic scale, with the law, its interval and the plan."""
     figure, axes = new_figure(height=3.8)
-    seen = [each for each in advice.onsets if each.step is not None]
+    seen = [(each.n, each.step) for each in advice.onsets if each.step is not None]
     unseen = [each for each in advice.onsets if each.step is None]
     if advice.law is not None:
         ends = [each.n for each in advice.onsets] + [advice.n]
@@ -34,7 +34,8 @@ def onset_figure(advice: Advice) -> Markup:
         axes.fill_between(sizes, low, high, color=_BLUE, alpha=0.2, linewidth=0, label="95 % interval")
         label = f"the fitted law, exponent {advice.law.exponent:.2f}"
         axes.plot(sizes, [each.step for each in predicted], color=_BLUE, label=label)
-    axes.plot([each.n for each in seen], [each.step for each in seen], "o", color=_BLUE, label="onsets in the probe")
+    if seen:
+        axes.plot(*zip(*seen, strict=True), "o", color=_BLUE, label="onsets in the probe")
     if unseen:
         axes.plot(
             [each.n for each in unseen], [each.last for each in unseen], "^", color=_BLUE, mfc="none",

@@ -7,13 +7,13 @@ from markupsafe import Markup
 from torch import Tensor
 
 from mnemoscope.data.arrays import Array
-from mnemoscope.monitoring.halves.compare import HalvesReport
+from mnemoscope.monitoring.halves.result import HalvesResult
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.pages import render
 from mnemoscope.pages.figures import FIGURE_COLOURS, INK, image_uri, new_figure, svg
 
 _SHOWN = 12
-_BINS = np.linspace(-1, 1, 61)
+_BINS = [place / 30 for place in range(-30, 31)]
 _BLUE, _VERMILION = FIGURE_COLOURS[:2]
 
 
@@ -26,7 +26,7 @@ class Pair(NamedTuple):
     nearest_b: str
 
 
-def halves_page(report: HalvesReport) -> str:
+def halves_page(report: HalvesResult) -> str:
     """The whole page as HTML."""
     return render(
         "monitoring/halves.html.j2",
@@ -39,7 +39,7 @@ def halves_page(report: HalvesReport) -> str:
     )
 
 
-def cosine_histogram(report: HalvesReport) -> Markup:
+def cosine_histogram(report: HalvesResult) -> Markup:
     """Cosines of samples from the same noise, beside those with the nearest item of the own half."""
     figure, axes = new_figure()
     own = report.samples.own_cosines
@@ -55,7 +55,7 @@ def cosine_histogram(report: HalvesReport) -> Markup:
     return svg(figure, "Histogram of the cosines of samples of both models, and with the nearest item of the own half")
 
 
-def level_curves(report: HalvesReport) -> Markup:
+def level_curves(report: HalvesResult) -> Markup:
     """Agreement of the denoisers and their likeness to memory of the own half, by noise level."""
     figure, axes = new_figure()
     ratios = [level.ratio for level in report.levels]
@@ -75,7 +75,7 @@ def level_curves(report: HalvesReport) -> Markup:
     return svg(figure, "Cosine of the two denoisers, and with perfect memory of the own half, by noise level")
 
 
-def pairs(report: HalvesReport) -> list[Pair]:
+def pairs(report: HalvesResult) -> list[Pair]:
     """Pairs of samples, most alike, in the middle and least alike; none where items are no pictures."""
     order = np.argsort(-report.samples.cosines, kind="stable")
     chosen = order[np.unique(np.linspace(0, len(order) - 1, _SHOWN).round().astype(int))]
@@ -93,5 +93,5 @@ def _array(samples: Tensor) -> Array:
     return np.asarray(samples.numpy())
 
 
-def _pictures(report: HalvesReport, items: Array) -> list[str | None]:
+def _pictures(report: HalvesResult, items: Array) -> list[str | None]:
     return [image_uri(item, report.halves.data.value_range) for item in items]

@@ -37,7 +37,7 @@ def test_copiers_of_their_own_halves(copiers: HalvesReport) -> None:
     assert low.own.value == pytest.approx(1, abs=1e-6)
     assert low.agreement.value < low.own.value
     assert low.apart > 1
-    assert high.agreement.value > low.agreement.value
+    assert high.apart < low.apart
     assert low.own_loss < low.other_loss
     assert low.gap.interval[0] > 0
     assert low.gap.value == pytest.approx(low.other_loss - low.own_loss)
@@ -90,8 +90,6 @@ def test_what_is_refused_and_what_is_noted(split: mn.data.Halves) -> None:
     score = LawScore(LAW, PROCESS)
     with pytest.raises(InputError, match="returns NaN or Inf"):
         mn.compare_halves(split, lambda x, t: x * torch.nan, score, PROCESS)
-    with pytest.raises(InputError, match="halves must be a Halves"):
-        mn.compare_halves(split.a, score, score, PROCESS)
     with pytest.raises(InputError, match="n_samples must be at least 2"):
         mn.compare_halves(split, score, score, PROCESS, n_samples=1)
     twins = mn.halves(Dataset(np.tile(split.a.array, (2, 1)), "twins"), 0)
