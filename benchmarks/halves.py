@@ -6,18 +6,23 @@ A thousand repetitions a case: data, split and samples are drawn anew, and the m
 ones draw from the law, from a narrow part of it (all votes go to few items), or blur items of *both* halves; in one
 case every fifth item is a repeat of another. Controls must be found out: samples that are items of the own half, at a
 fifth of the typical distance, or one in five of them.
+
+Of 1,000 repetitions of an exact test at 5 %, 50 are rejected in the mean and up to 61 in 95 % of cases: more would
+contradict the promise.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+from scipy.stats import binom
 
 from benchmarks.timing import row
 from mnemoscope.auditing.own_half import OwnHalf
 from mnemoscope.data import Halves, halves
 
 REPETITIONS, CONTROLS, N, SAMPLES, DIM = 1000, 100, 100, 60, 8
-LEVEL, POWER = 0.05, 0.95
+LEVEL = 0.05
+POWER = {"copies of the own half": 0.95, "one copy in five": 0.5}
 
 Array = np.ndarray
 Draw = Callable[[Halves, np.random.Generator], tuple[Array, Array]]
@@ -72,8 +77,15 @@ def rows(repetitions: int = REPETITIONS) -> list[dict[str, object]]:
     found = []
     for name, draw, repeats in honest:
         rate = sum(rejected(draw, seed, repeats) for seed in range(repetitions)) / repetitions
-        found.append(row(f"halves test rejects {name}, of {repetitions}", rate, LEVEL, rate <= LEVEL))
+        found.append(
+            row(
+                f"halves test rejects {name}, of {repetitions}",
+                rate,
+                LEVEL,
+                rate <= binom.isf(0.05, repetitions, LEVEL) / repetitions,
+            )
+        )
     for name, draw in (("copies of the own half", copies), ("one copy in five", lambda s, r: copies(s, r, 0.2))):
         rate = sum(rejected(draw, seed) for seed in range(CONTROLS)) / CONTROLS
-        found.append(row(f"halves test finds {name}, of {CONTROLS}", rate, POWER, rate >= POWER))
+        found.append(row(f"halves test finds {name}, of {CONTROLS}", rate, POWER[name], rate >= POWER[name]))
     return found

@@ -16,7 +16,7 @@ import mnemoscope as mn
 from mnemoscope.data import Dataset, load_digits
 from mnemoscope.monitoring import Advice, HalvesReport
 
-STEPS, SIZES = 1500, (40, 1797)
+STEPS, SIZES = 1500, (16, 1797)
 TRAINING = mn.TrainingSpec(steps=STEPS, batch_size=64, learning_rate=5e-3)
 
 

@@ -66,12 +66,12 @@ def test_the_answer_is_read_off_the_interval(monkeypatch: pytest.MonkeyPatch, st
 def test_what_helps_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """A measured change that is enough; else to stop earlier, which always is."""
     made_up(monkeypatch, {"width": 40, "rate": 0.5})
-    found = asked(10_000)
+    found = asked(4000)
     assert found.best is not None
     assert found.best.name == "smaller model"
     factors = {change.name: change.factor for change in found.changes}
     assert factors["larger step"] == pytest.approx(0.5)
-    assert factors["smaller model"] >= 2000 / 320  # trainings ended before their onset: a bound
+    assert factors["smaller model"] == pytest.approx(2000 / 320)  # trainings ended before their onset: a bound
     assert next(change for change in found.changes if change.name == "smaller model").interval[1] == math.inf
     assert factors["fewer noise draws"] == pytest.approx(1)
     made_up(monkeypatch)
@@ -98,18 +98,18 @@ def test_a_probe_that_saw_nothing_bounds_from_below(monkeypatch: pytest.MonkeyPa
 
 
 def test_one_probe_for_real() -> None:
-    """8 and 12 points in the plane are memorized within some hundred steps; the same again for the same seed."""
+    """8 and 12 points in the plane are memorized in some hundred steps, or not yet in thirty; the same again for the same seed."""
     points = torch.randn(60, 2, generator=torch.Generator().manual_seed(0)).numpy()
     spec = mn.TrainingSpec(batch_size=32, learning_rate=1e-2)
     probe = [
         mn.advise(
             points, 5000, network=mn.NetworkSpec("mlp", (2,), {"width": 32, "depth": 1}), training=spec, sizes=(3, 5),
-            seeds=1, probe_steps=60, try_changes=False,
+            seeds=1, probe_steps=30, try_changes=False,
         )
         for _ in range(2)
     ]  # fmt: skip
     assert probe[0].to_dict() == probe[1].to_dict()
-    assert all(each.last <= 60 for each in probe[0].onsets)
+    assert all(each.last <= 30 for each in probe[0].onsets)
 
 
 def test_the_crossing_is_interpolated_in_the_logarithm() -> None:
