@@ -74,11 +74,7 @@ def advise(
     )
     whole, seed = as_dataset(data, "data"), check_whole(seed, "seed", 0)
     n = whole.n_samples if n is None else check_whole(n, "n")
-    chosen = (
-        probe_sizes(whole.n_samples, LARGEST)
-        if sizes is None
-        else check_sizes(tuple(check_whole(size, "sizes: each") for size in sizes), whole.n_samples)
-    )
+    chosen = probe_sizes(whole.n_samples, LARGEST) if sizes is None else check_sizes(sizes, whole.n_samples)
     process, training = process or VariancePreserving(), training or TrainingSpec()
     network = network or NetworkSpec("unet", whole.event_shape)
     for value, kind, what in ((process, Process, "process"), (training, TrainingSpec, "training")):

@@ -7,10 +7,12 @@ in their logarithm.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from mnemoscope.choose import check_whole
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import as_tensor
 from mnemoscope.errors import InputError
@@ -47,15 +49,17 @@ def probe_sizes(n_items: int, largest: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(max(4, top // part) for part in (4, 2, 1)))
 
 
-def check_sizes(sizes: tuple[int, ...], n_items: int) -> tuple[int, ...]:
+def check_sizes(sizes: Sequence[int], n_items: int) -> tuple[int, ...]:
     """Sizes that were asked for, in ascending order.
 
     Raises:
-        InputError: fewer than two, or one that leaves too few items held out.
+        InputError: no whole numbers, fewer than two, or one that leaves too few items held out.
     """
-    found = tuple(sorted(set(sizes)))
-    if len(found) < 2 or found[0] < 2:
-        raise InputError(f"sizes: a probe needs at least two sizes from 2, got {list(sizes)}")
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence):
+        raise InputError(f"sizes must be whole numbers of items, as (16, 32), got {type(sizes).__name__}")
+    found = tuple(sorted({check_whole(size, "sizes: each", 2) for size in sizes}))
+    if len(found) < 2:
+        raise InputError(f"sizes: a probe needs at least two sizes, got {', '.join(map(str, found)) or 'none'}")
     if found[-1] > n_items - FEWEST:
         raise InputError(
             f"sizes: {found[-1]} of {n_items} items leave fewer than {FEWEST} held out; the largest may be "

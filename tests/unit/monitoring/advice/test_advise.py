@@ -98,7 +98,7 @@ def test_a_probe_that_saw_nothing_bounds_from_below(monkeypatch: pytest.MonkeyPa
 
 
 def test_one_probe_for_real() -> None:
-    """8 and 12 points in the plane are memorized in some hundred steps, or not yet in thirty; the same again for the same seed."""
+    """A few points in the plane, thirty steps; the same again for the same seed."""
     points = torch.randn(60, 2, generator=torch.Generator().manual_seed(0)).numpy()
     spec = mn.TrainingSpec(batch_size=32, learning_rate=1e-2)
     probe = [
