@@ -9,6 +9,7 @@ in their logarithm.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def probe_sizes(n_items: int, largest: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(max(4, top // part) for part in (4, 2, 1)))
 
 
-def check_sizes(sizes: Sequence[int], n_items: int) -> tuple[int, ...]:
+def check_sizes(sizes: Any, n_items: int) -> tuple[int, ...]:
     """Sizes that were asked for, in ascending order.
 
     Raises:

@@ -98,18 +98,18 @@ def test_a_probe_that_saw_nothing_bounds_from_below(monkeypatch: pytest.MonkeyPa
 
 
 def test_one_probe_for_real() -> None:
-    """A few points in the plane, thirty steps; the same again for the same seed."""
+    """A few points in the plane, sixteen steps; the same again for the same seed."""
     points = torch.randn(60, 2, generator=torch.Generator().manual_seed(0)).numpy()
     spec = mn.TrainingSpec(batch_size=32, learning_rate=1e-2)
     probe = [
         mn.advise(
             points, 5000, network=mn.NetworkSpec("mlp", (2,), {"width": 32, "depth": 1}), training=spec, sizes=(3, 5),
-            seeds=1, probe_steps=30, try_changes=False,
+            seeds=1, probe_steps=16, try_changes=False,
         )
         for _ in range(2)
     ]  # fmt: skip
     assert probe[0].to_dict() == probe[1].to_dict()
-    assert all(each.last <= 30 for each in probe[0].onsets)
+    assert all(each.last <= 16 for each in probe[0].onsets)
 
 
 def test_the_crossing_is_interpolated_in_the_logarithm() -> None:
