@@ -1,6 +1,6 @@
 """All benchmarks in one table: ``python -m benchmarks [MODULE ...]``.
 
-The half hour of ``python -m benchmarks auditors`` is no part of it.
+The half hours of ``python -m benchmarks auditors`` and ``adviser`` are no part of it.
 """
 
 import importlib
@@ -22,6 +22,7 @@ MODULES = (
     "deep_limits",
     "monitoring",
     "tables",
+    "halves",
 )
 
 

@@ -46,8 +46,8 @@ MAY_KNOW: dict[str, set[str]] = {
         "torch_state",
     },
     "monitoring": {
-        *("auditing", "choose", "data", "errors", "networks", "output", "processes", "reading", "sampling"),
-        *("scores", "torch_state"),
+        *("_version", "auditing", "choose", "data", "errors", "neighbours", "networks", "output", "pages", "processes"),
+        *("progress", "reading", "sampling", "scores", "text", "torch_state", "training"),
     },
     "metrics": {"auditing", "data", "errors"},
     "testing": {"auditing", "errors", "processes", "scores"},
@@ -62,7 +62,7 @@ MAY_KNOW: dict[str, set[str]] = {
         *("scores", "training"),
     },
     "cli": {
-        *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
+        *("_version", "auditing", "choose", "data", "demo", "errors", "monitoring", "networks", "output", "processes"),
         *("random_features", "reading", "sampling", "scores", "studies", "sweeps", "text", "theory"),
         *("torch_state", "training"),
     },

@@ -14,9 +14,9 @@ from mnemoscope._version import __version__
 
 if TYPE_CHECKING:
     from mnemoscope.auditing import AbsoluteDistance, DistanceRatio, Report, audit, compare
-    from mnemoscope.data import Dataset, Gaussian, GaussianMixture, LinearManifold, load
+    from mnemoscope.data import Dataset, Gaussian, GaussianMixture, LinearManifold, halves, load
     from mnemoscope.errors import ConvergenceError, InputError, MnemoscopeError, OutputError
-    from mnemoscope.monitoring import MemorizationMonitor
+    from mnemoscope.monitoring import MemorizationMonitor, advise, compare_halves
     from mnemoscope.neighbours import nearest_neighbours
     from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
     from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
@@ -29,10 +29,10 @@ else:  # hidden from type checkers, which would otherwise believe that every att
 
     _ROOMS = {
         "auditing": "AbsoluteDistance DistanceRatio Report audit compare",
-        "data": "Dataset Gaussian GaussianMixture LinearManifold load",
+        "data": "Dataset Gaussian GaussianMixture LinearManifold halves load",
         "errors": "ConvergenceError InputError MnemoscopeError OutputError",
         "metrics": "",  # by its room alone: where torchmetrics is installed it takes seconds to import
-        "monitoring": "MemorizationMonitor",
+        "monitoring": "MemorizationMonitor advise compare_halves",
         "neighbours": "nearest_neighbours",
         "networks": "MLP NetworkScore NetworkSpec UNet build_network",
         "processes": "EDM OrnsteinUhlenbeck Process VarianceExploding VariancePreserving",
@@ -84,10 +84,13 @@ __all__ = [
     "VarianceExploding",
     "VariancePreserving",
     "__version__",
+    "advise",
     "audit",
     "build_network",
     "compare",
+    "compare_halves",
     "fit",
+    "halves",
     "learning_curve",
     "load",
     "load_run",

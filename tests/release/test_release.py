@@ -39,7 +39,7 @@ def test_changed_content_is_named() -> None:
 @needs_git
 def test_what_the_package_reads_at_run_time_is_in_the_checkout() -> None:
     files = tracked()
-    for name in ("py.typed", "auditing/report.schema.json", "pages/sort.js"):
+    for name in ("py.typed", "auditing/report.schema.json", "monitoring/halves.schema.json", "pages/sort.js"):
         assert f"src/mnemoscope/{name}" in files
     assert sum(name.endswith(".html.j2") for name in files) >= 5
 

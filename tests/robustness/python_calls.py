@@ -144,6 +144,17 @@ def trained(data: Any = TENSOR, network: Any = None, process: Any = PROCESS, spe
     return mn.fit(network, data, process, spec or mn.TrainingSpec(steps=1, batch_size=2), **options)
 
 
+def compared(**options: Any) -> Any:
+    given = {"halves": mn.halves(TENSOR), "model": plain, "process": PROCESS, "n_samples": 4, "n_steps": 1} | options
+    split, model, process = (given.pop(name) for name in ("halves", "model", "process"))
+    return mn.compare_halves(split, model, plain, process, n_items=2, **given)
+
+
+def advised(data: Any = TENSOR, steps: Any = 5, **options: Any) -> Any:
+    given = {"network": mn.NetworkSpec("mlp", (4,), {"width": 2}), "training": mn.TrainingSpec(batch_size=2)} | options
+    return mn.advise(data, steps, **{"sizes": (2, 4), "seeds": 1, "probe_steps": 1, "try_changes": False} | given)
+
+
 def watched(**options: Any) -> Any:
     given = {"train": TENSOR, "holdout": TENSOR + 0.1, "process": PROCESS, "n_samples": 40, "n_steps": 1} | options
     score = given.pop("score", plain)
@@ -235,6 +246,19 @@ CALLS: list[tuple[str, Callable[[Any], Any], dict[str, Any]]] = [
     ("MemorizationMonitor(n_samples)", lambda v: watched(n_samples=v), NUMBERS),
     ("MemorizationMonitor(seed)", lambda v: watched(seed=v), NUMBERS),
     ("MemorizationMonitor.update(score)", lambda v: watched(score=v), MODELS),
+    ("halves(data)", mn.halves, DATA),
+    ("halves(seed)", lambda v: mn.halves(ITEMS, v), NUMBERS),
+    ("compare_halves(halves)", lambda v: compared(halves=v), KINDS),
+    ("compare_halves(first)", lambda v: compared(model=v), MODELS),
+    ("compare_halves(process)", lambda v: compared(process=v), KINDS),
+    ("compare_halves(n_samples)", lambda v: compared(n_samples=v), NUMBERS),
+    ("advise(data)", lambda v: advised(v), DATA),
+    ("advise(steps)", lambda v: advised(steps=v), NUMBERS),
+    ("advise(n)", lambda v: advised(n=v), NUMBERS),
+    ("advise(seeds)", lambda v: advised(seeds=v), {k: v for k, v in NUMBERS.items() if k not in ("huge", "endless")}),
+    ("advise(sizes)", lambda v: advised(sizes=v), NUMBERS),
+    ("advise(network)", lambda v: advised(network=v), {k: v for k, v in KINDS.items() if v}),
+    ("advise(training)", lambda v: advised(training=v), {k: v for k, v in KINDS.items() if v}),
     ("MLP(event_shape)", mn.MLP, NUMBERS),
     ("MLP(width)", lambda v: mn.MLP((4,), width=v), {k: v for k, v in NUMBERS.items() if k not in ("huge", "endless")}),
     ("NetworkScore(network)", lambda v: mn.NetworkScore(v, PROCESS, (4,)), KINDS),

@@ -132,30 +132,39 @@ def closeness(
         reference, blurred = references()
         several.append(reference)
     draws = bootstrap(several, rng)
-    low, high = np.quantile(draws[0], _TAILS)
-    order = np.array_split(np.argsort(distances, kind="stable"), _BINS)
     return Closeness(
         votes.share,
-        (float(low), float(high)),
+        interval_of(draws[0]),
         expected_share(votes, n_units),
         p,
         chance_spread(votes, n_units),
-        _graded(several, draws, blurred) if p <= FAMILY_WISE else None,
-        tuple(float(votes.nearer_to_train[part].mean()) for part in order if len(part)),
+        graded([each.share for each in several], draws, blurred) if p <= FAMILY_WISE else None,
+        attraction(votes.nearer_to_train, distances),
         votes.nearer_to_train,
     )
 
 
-def _graded(
-    several: Sequence[Votes], draws: Float[np.ndarray, "2 draws"], blurred: Float[np.ndarray, " blurs"]
-) -> Grade:
+def interval_of(draws: Float[np.ndarray, " draws"]) -> tuple[float, float]:
+    """The 95 % interval of a share, from its bootstrap."""
+    low, high = np.quantile(draws, _TAILS)
+    return float(low), float(high)
+
+
+def attraction(nearer: Float[np.ndarray, " samples"], distances: Float[np.ndarray, " samples"]) -> tuple[float, ...]:
+    """The share among the samples nearest to any reference item up to those furthest, in fifths."""
+    order = np.array_split(np.argsort(distances, kind="stable"), _BINS)
+    return tuple(float(nearer[part].mean()) for part in order if len(part))
+
+
+def graded(shares: Sequence[float], draws: Float[np.ndarray, "2 draws"], blurred: Float[np.ndarray, " blurs"]) -> Grade:
+    """Grade a share beside that of a fitted Gaussian, by the bootstraps of both and the shares at ``BLURS``."""
     (low, high), difference = np.quantile(draws[0], _TAILS), draws[0] - draws[1]
     least, most = np.quantile(difference, _TAILS)
     return Grade(
-        several[1].share,
+        shares[1],
         (float(least), float(most)),
         float((1 + np.sum(difference <= 0)) / (1 + len(difference))),
-        equivalent_blur(several[0].share, blurred),
+        equivalent_blur(shares[0], blurred),
         (equivalent_blur(float(high), blurred), equivalent_blur(float(low), blurred)),
     )
 
@@ -183,13 +192,23 @@ def permutation_p(votes: Votes, n_units: Int[np.ndarray, "strata 2"], rng: np.ra
     """
     drawn = np.zeros(_PERMUTATIONS)
     for count, n, m in _strata(votes, n_units):
-        values, alike = np.unique(count, return_counts=True)
-        without = n + m - len(count)
-        dealt = rng.multivariate_hypergeometric([*alike, without], n, _PERMUTATIONS, method="marginals")
-        drawn += dealt[:, :-1] @ values
-    observed = votes.count[votes.is_train].sum()
-    # Sums of the same votes in another order may differ in the last digits.
-    return float((1 + np.sum(drawn >= observed * (1 - 1e-12))) / (1 + _PERMUTATIONS))
+        drawn += dealt_sums(count, n, m, rng)
+    return permutation_rank(float(votes.count[votes.is_train].sum()), drawn, float(votes.count.sum()))
+
+
+def dealt_sums(
+    values: Float[np.ndarray, " units"], n: int, m: int, rng: np.random.Generator
+) -> Float[np.ndarray, " permutations"]:
+    """Sums of the values of n units, drawn without replacement from n + m of which the others' values are zero."""
+    different, alike = np.unique(values, return_counts=True)
+    without = n + m - len(values)
+    dealt = rng.multivariate_hypergeometric([*alike, without], n, _PERMUTATIONS, method="marginals")
+    return np.asarray(dealt[:, :-1] @ different)
+
+
+def permutation_rank(observed: float, drawn: Float[np.ndarray, " permutations"], size: float) -> float:
+    """(b + 1)/(B + 1), b of B draws no smaller; sums may differ in the last digits of what adds up to ``size``."""
+    return float((1 + np.sum(drawn >= observed - 1e-12 * size)) / (1 + len(drawn)))
 
 
 def _strata(
@@ -215,12 +234,18 @@ def bootstrap(several: Sequence[Votes], rng: np.random.Generator) -> Float[np.nd
         place = np.searchsorted(unit, votes.unit)
         counts[place, 0, column] = np.where(votes.is_train, votes.count, 0)
         counts[place, 1, column] = votes.count
+    # A draw without any vote says nothing: it is left where the votes are.
+    return bootstrap_shares(counts, np.array([votes.share for votes in several]), rng)
+
+
+def bootstrap_shares(
+    counts: Float[np.ndarray, "units 2 several"], observed: Float[np.ndarray, " several"], rng: np.random.Generator
+) -> Float[np.ndarray, "several draws"]:
+    """Sums of the first counts over those of the second, under Poisson weights; ``observed`` where that is 0/0."""
     different, alike = np.unique(counts, axis=0, return_counts=True)
     weights = rng.poisson(alike, (_BOOTSTRAPS, len(alike))).astype(float)
-    train, total = (weights @ different[:, part] for part in (0, 1))
-    # A draw without any vote says nothing: it is left where the votes are.
-    observed = np.array([votes.share for votes in several])
-    return np.where(total > 0, train / np.where(total > 0, total, 1), observed).T
+    part, total = (weights @ different[:, place] for place in (0, 1))
+    return np.where(total > 0, part / np.where(total > 0, total, 1), observed).T
 
 
 def equivalent_blur(share: float, blurred: Float[np.ndarray, " blurs"]) -> float | None:

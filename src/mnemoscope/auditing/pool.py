@@ -21,7 +21,8 @@ from mnemoscope.data.arrays import Array
 REFERENCE_SAMPLES = 1000
 """Of the fitted Gaussian, at most."""
 
-_BLURRED = 500
+BLURRED = 500
+"""Training items that are blurred."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Pool:
         # A Gaussian may be fitted in two ways: neither is a memorizer.
         fitted = (self._reference(comparison, other, each) for each in fitted_gaussians(self.train.array, n, rng))
         closest = max(fitted, key=lambda votes: votes.share)
-        return closest, blurred_shares(index.train, other.train, index.neighbour_distance, _BLURRED, rng)
+        return closest, blurred_shares(index.train, other.train, index.neighbour_distance, BLURRED, rng)
 
     def _reference(self, comparison: Comparison, other: TrainingIndex, array: Array) -> Votes:
         fitted = comparison.search(Dataset(array, "reference", self.train.value_range))

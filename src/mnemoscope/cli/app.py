@@ -15,10 +15,12 @@ import typer
 from typer.exceptions import TyperException
 
 from mnemoscope._version import __version__
+from mnemoscope.cli.advise import advise
 from mnemoscope.cli.audit import audit
 from mnemoscope.cli.card import card
 from mnemoscope.cli.compare import compare
 from mnemoscope.cli.demo import demo
+from mnemoscope.cli.halves import halves
 from mnemoscope.cli.model import sample, train
 from mnemoscope.cli.predict import predict
 from mnemoscope.cli.study import app as study_app
@@ -49,7 +51,7 @@ def mnemoscope(
     """Does a score-based diffusion model memorize its training data, why, and what would stop it?"""
 
 
-for command in (demo, audit, compare, card, train, sample, predict):
+for command in (demo, audit, compare, card, halves, advise, train, sample, predict):
     app.command()(command)
 app.add_typer(study_app, name="study")
 

@@ -10,6 +10,7 @@ from mnemoscope.cli.options import (
     DATA,
     LARGEST,
     LARGEST_COUNT,
+    LARGEST_SEED,
     LARGEST_WIDTH,
     SMALLEST,
     MaxMemory,
@@ -21,6 +22,7 @@ from mnemoscope.errors import InputError
 from mnemoscope.text import one_name
 
 if TYPE_CHECKING:
+    from mnemoscope.data import Dataset
     from mnemoscope.processes import Process
     from mnemoscope.scores import Score
 
@@ -69,6 +71,13 @@ def train(
     activation: Annotated[
         str | None, typer.Option(help="Of random-features: relu (if left out), erf, sine, tanh or gelu.")
     ] = None,
+    half: Annotated[
+        str | None,
+        typer.Option(
+            help="Train on one half of a random split only: A or B; A:7 of the split with seed 7, else 0. "
+            "`mnemoscope halves` compares the runs of both."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the latest checkpoint in OUT.")] = False,
     max_memory: MaxMemory = None,
     seed: Seed = 0,
@@ -101,7 +110,8 @@ def train(
     forward = make_process(process)
     if network == RANDOM_FEATURES:
         features = RandomFeatureSpec(**_given(n_features=width), **draws, **at_once, seed=seed)
-        run = train_random_features(load(data, progress=True), forward, features, out, resume=resume, progress=True)
+        dataset = _half_of(load(data, progress=True), half)
+        run = train_random_features(dataset, forward, features, out, resume=resume, progress=True)
         training, n_samples = run.description["training"], run.description["data"]["n_samples"]
         print_line(
             f"{features.n_features} features, fitted at {features.n_times} noise levels to {training['noise_draws']} "
@@ -109,7 +119,7 @@ def train(
         )
     else:
         spec = TrainingSpec(**draws, **stepwise, seed=seed)
-        dataset = load(data, progress=True)
+        dataset = _half_of(load(data, progress=True), half)
         built = NetworkSpec(network, dataset.event_shape, _given(width=width))
         result = train_run(
             dataset, forward, built, spec, out, checkpoint_every=checkpoint_every or 1000, resume=resume, progress=True
@@ -188,6 +198,19 @@ def _open_model(
     about: dict[str, Any] = {"run": one_name(Path(model).absolute().name)}
     which = {} if run.step is None else {"step": run.step, "weights": weights or "average"}
     return run.score, run.score.process, run.value_range, {**about, **which, **run.description}
+
+
+def _half_of(data: "Dataset", text: str | None) -> "Dataset":
+    """All of the data, or the half that ``--half`` asks for: NAME or NAME:SEED."""
+    if text is None:
+        return data
+    from mnemoscope.data import halves
+
+    name, colon, seed = text.partition(":")
+    digits = seed.isascii() and seed.isdigit() and len(seed) <= len(str(LARGEST_SEED))
+    if colon and not (digits and int(seed) <= LARGEST_SEED):
+        raise InputError(f"--half must be A or B, or with the seed of the split A:7, got {text!r}")
+    return halves(data, int(seed or 0)).half(name)
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ It may lie on disk as a memory map; whoever reads it does so in chunks of rows.
 """
 
 from mnemoscope.data.arrays import as_array, row_chunks
-from mnemoscope.data.dataset import Dataset, from_model
+from mnemoscope.data.dataset import Dataset, Half, from_model
 from mnemoscope.data.files import check_savable, load, save_array, source_paths
+from mnemoscope.data.halves import Halves, halves
 from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
@@ -23,6 +24,8 @@ __all__ = [
     "Declaration",
     "Gaussian",
     "GaussianMixture",
+    "Half",
+    "Halves",
     "ImageLayout",
     "Law",
     "LinearManifold",
@@ -35,6 +38,7 @@ __all__ = [
     "check_savable",
     "formats",
     "from_model",
+    "halves",
     "image_layout",
     "load",
     "load_digits",

@@ -26,6 +26,27 @@ _FROM_DATA = (-np.inf, np.inf)
 _RANGES = {"|u1": (0.0, 255.0), "|b1": (0.0, 1.0)}
 
 
+@dataclass(frozen=True)
+class Half:
+    """Which half of which data a set is (see ``halves``).
+
+    Attributes:
+        name: ``A`` or ``B``.
+        seed: of the split.
+        rows: SHA-256 of its rows in the data, as 64-bit integers in ascending order.
+        of: fingerprint of the data.
+        of_name: what reports call the data.
+        of_samples: number of their items.
+    """
+
+    name: str
+    seed: int
+    rows: str
+    of: str
+    of_name: str
+    of_samples: int
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Items of one shape, checked once when they enter.
@@ -41,6 +62,7 @@ class Dataset:
         groups: which items belong together, as of one patient: a label of each, as its source has them.
         source: how the set was read and what its source holds, in counts (see ``Census``), for reports.
         schema: of a table, by which its rows were made vectors; None for anything else.
+        half: which half of which data this is, where it is one; parts of it are none.
 
     Raises:
         InputError: no items, items without a value, a dtype that is not real, NaN or Inf (with the item's index),
@@ -56,6 +78,7 @@ class Dataset:
     groups: tuple[str, ...] | None = None
     source: Mapping[str, Any] | None = None
     schema: TableSchema | None = None
+    half: Half | None = None
 
     def __post_init__(self) -> None:
         array = as_array(self.array, self.name)
@@ -115,7 +138,7 @@ class Dataset:
             what: None if labels is None else tuple(labels[row] for row in rows)
             for what, labels in self._labels().items()
         }
-        return replace(self, array=self.array[indices], name=name or self.name, **kept)
+        return replace(self, array=self.array[indices], name=name or self.name, half=None, **kept)
 
     def _labels(self) -> dict[str, Any]:
         """What is given for each item, by its attribute."""

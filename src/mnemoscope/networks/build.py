@@ -31,6 +31,16 @@ def network_names() -> list[str]:
     return list(_NETWORKS)
 
 
+def option_defaults(name: str) -> dict[str, int]:
+    """The options of the network called ``name`` that have a value where none is given.
+
+    Raises:
+        InputError: there is no such network.
+    """
+    options = inspect.signature(choose(name, _NETWORKS, "network")).parameters.values()
+    return {option.name: option.default for option in options if option.default is not option.empty}
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """A network's name, the shape of the items it works on, and its own options.

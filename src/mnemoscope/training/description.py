@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from mnemoscope._version import __version__
 from mnemoscope.data import Dataset
@@ -35,6 +35,17 @@ class _Network(BaseModel):
     options: dict[str, int | str]
 
 
+class _Half(BaseModel):
+    model_config = JsonRecord.model_config
+
+    name: str
+    seed: NonNegativeInt
+    rows: str
+    of: str
+    of_name: str
+    of_samples: PositiveInt
+
+
 class _Data(BaseModel):
     model_config = JsonRecord.model_config
 
@@ -43,6 +54,7 @@ class _Data(BaseModel):
     n_samples: PositiveInt
     value_range: list[float] = Field(min_length=2, max_length=2)
     scale: PositiveFloat | None = None
+    half: _Half | None = None
 
 
 class RunRecord(JsonRecord):
@@ -93,6 +105,7 @@ def _describe_data(data: Dataset) -> dict[str, Any]:
         "fingerprint": data.fingerprint,
         "n_samples": data.n_samples,
         "value_range": list(data.value_range),
+        **({} if data.half is None else {"half": asdict(data.half)}),
     }
 
 
