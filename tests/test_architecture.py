@@ -61,7 +61,7 @@ MAY_KNOW: dict[str, set[str]] = {
         *("scores", "training"),
     },
     "cli": {
-        *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
+        *("_version", "auditing", "choose", "data", "demo", "errors", "monitoring", "networks", "output", "processes"),
         *("random_features", "reading", "sampling", "scores", "studies", "sweeps", "text", "theory"),
         "training",
     },
