@@ -15,7 +15,7 @@ shift:K         every picture is moved by up to K pixels each way, afresh at eve
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import torch
@@ -26,6 +26,7 @@ from mnemoscope.data.images import ImageLayout, image_layout
 from mnemoscope.errors import InputError
 
 
+@dataclass(frozen=True)
 class Regularizer:
     """Changes one place of a training run, and leaves the others as they are.
 
@@ -64,7 +65,7 @@ class Regularizer:
         """
 
     def __str__(self) -> str:
-        numbers = [float(getattr(self, field)) for field in getattr(self, "__dataclass_fields__", ())]
+        numbers = [float(getattr(self, field.name)) for field in fields(self)]
         return ":".join([self.name, *(f"{int(n) if n.is_integer() else n!r}" for n in numbers)])
 
 

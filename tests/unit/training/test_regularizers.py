@@ -106,7 +106,7 @@ def test_corrupted_items_have_the_same_mean_and_more_variance() -> None:
     assert all(tuple(item.tolist()) in seen for item in draws.batch().x0)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(shape=st.sampled_from([(5, 4), (1, 5, 4), (5, 4, 3)]), pixels=st.integers(0, 3), seed=st.integers(0, 9))
 def test_pictures_are_mirrored_and_moved(shape: tuple[int, ...], pixels: int, seed: int) -> None:
     """Against loops over items, rows and columns: every item is one of the allowed pictures, and all of them come."""
@@ -125,7 +125,7 @@ def test_pictures_are_mirrored_and_moved(shape: tuple[int, ...], pixels: int, se
         assert all(places)
         assert {k for place in places for k in place} == set(range(len(allowed)))
 
-    batch = picture.expand(600, *shape).contiguous()
+    batch = picture.expand(600, *shape).contiguous()  # 49 pictures: one is missing but once in 4,000
     among(Flip().batch(batch, generator(seed)), [picture, picture.flip(columns)])
     steps = range(-pixels, pixels + 1)
     among(Shift(pixels).batch(batch, generator(seed)), [moved(down, right) for down in steps for right in steps])
