@@ -102,4 +102,5 @@ def _open_model(
         raise InputError(f"{model}: --weights has no meaning for random features, which are fitted at once")
     about: dict[str, Any] = {"run": one_name(Path(model).absolute().name)}
     which = {} if run.step is None else {"step": run.step, "weights": weights or "average"}
-    return run.score, run.score.process, run.value_range, {**about, **which, **run.description}
+    asked = {} if label is None else conditional
+    return run.score, run.score.process, run.value_range, {**about, **which, **asked, **run.description}

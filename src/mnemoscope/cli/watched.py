@@ -25,9 +25,10 @@ def check_watched(monitor: bool, given: dict[str, Any]) -> None:
 
 def watching(data: Dataset, holdout: str, process: Process, seed: int) -> Callable[[Path], MemorizationMonitor]:
     """What makes the monitor, given its history."""
-    # On the scale of the training set: what goes beyond its extremes goes beyond ±1.
+    # On the scale of the training set, with a range of its own: whether that is the same scale is then looked at.
     others = load(holdout, progress=True).described(value_range=data.value_range)
-    train, held_out = (Dataset(each.to_model().numpy(), each.name, (-1.0, 1.0)) for each in (data, others))
+    train = Dataset(data.to_model().numpy(), data.name, (-1.0, 1.0))
+    held_out = Dataset(others.to_model().numpy(), others.name)
     return lambda history: MemorizationMonitor(train, held_out, process, seed=seed, history=history)
 
 

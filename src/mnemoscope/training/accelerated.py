@@ -32,6 +32,8 @@ def accelerated(mixed_precision: str) -> Iterator[Any]:
             made = accelerator(mixed_precision=mixed_precision)
         except ValueError as error:
             raise InputError(f"mixed_precision: {error}") from None
+        if mixed_precision != "no" and not made.native_amp:  # it would go on in single precision
+            raise InputError(f"mixed_precision: {mixed_precision} is not for {made.device.type}")
         yield made
     finally:
         shared.clear()

@@ -165,8 +165,6 @@ class Shift(Regularizer):
     name: ClassVar[str] = "shift"
 
     def __post_init__(self) -> None:
-        if isinstance(self.pixels, float) and self.pixels.is_integer():
-            object.__setattr__(self, "pixels", int(self.pixels))
         check_whole(self.pixels, "shift: pixels", 0)
 
     def check_event(self, event_shape: tuple[int, ...]) -> None:
@@ -217,11 +215,14 @@ def _from_text(text: str) -> Regularizer:
             raise InputError(f"regularizer {text!r}: flip takes no number")
         return Flip()
     try:
-        return kind(float(number))  # type: ignore[call-arg]
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
+        value = float(number)
+    except ValueError:
         raise InputError(f"regularizer {text!r}: {name} needs a number after the colon, as in {name}:0.1") from None
+    if kind is Shift:
+        if not value.is_integer():
+            raise InputError(f"shift: pixels must be a whole number, got {number}")
+        return Shift(int(value))
+    return kind(value)  # type: ignore[call-arg]
 
 
 def _picture(event_shape: tuple[int, ...], name: str) -> ImageLayout:

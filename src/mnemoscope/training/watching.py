@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from mnemoscope.extras import optional
 from mnemoscope.networks import NetworkScore
 from mnemoscope.output import temporary_path
 
@@ -70,7 +71,7 @@ class Looks:
     ) -> None:
         self.monitor, self.score, self.every, self.stop = monitor, score, every, stop
         self._save, self._accelerator = save, accelerator
-        self._stays = lambda step: step == start or due(step)
+        self._due, self._start = due, start
         self._kept: Path | None = None
         self.stopped = False
 
@@ -95,7 +96,7 @@ class Looks:
 
     def _keep(self, checkpoint: Path, step: int) -> None:
         """The newest good one, in place of the one before; those that are due anyway stay."""
-        before, self._kept = self._kept, None if self._stays(step) else checkpoint
+        before, self._kept = self._kept, None if step == self._start or self._due(step) else checkpoint
         if before is not None and before != checkpoint:
             gone = temporary_path(before.parent)  # no half of a checkpoint is ever seen
             before.rename(gone)
@@ -105,7 +106,5 @@ class Looks:
         """What the first process decided, in all of them."""
         if self._accelerator.num_processes == 1:
             return end
-        from accelerate.utils import broadcast_object_list
-
-        heard: list[bool] = broadcast_object_list([end])
+        heard: list[bool] = optional("accelerate.utils", "train").broadcast_object_list([end])
         return heard[0]

@@ -15,7 +15,9 @@ from mnemoscope.errors import InputError
 from mnemoscope.networks import NetworkScore, NetworkSpec, Prediction, build_network
 from mnemoscope.networks.predictions import PREDICTIONS
 from mnemoscope.processes import OrnsteinUhlenbeck
+from mnemoscope.records import write_record
 from mnemoscope.training import TrainingSpec, denoising_loss, fit, load_run, train_run
+from mnemoscope.training.description import RunRecord
 from mnemoscope.training.draws import Draws
 from mnemoscope.training.schedules import rate_at
 
@@ -102,10 +104,10 @@ def test_a_run_from_before_there_were_these_settings(tmp_path: Path) -> None:
     kind = NetworkSpec("mlp", (4, 4), {"width": 8})
     train_run(ITEMS, PROCESS, kind, SPEC, tmp_path / "run")
     record = tmp_path / "run" / "run.json"
-    before = json.loads(record.read_text())
+    before = load_run(tmp_path / "run").description
     for name in ("predicts", "schedule", "warmup_steps", "clip_norm", "mixed_precision", "regularizers", "data_std"):
         del before["training"][name]
-    record.write_text(json.dumps(before))
+    write_record(record, RunRecord.model_validate(before))
     train_run(ITEMS, PROCESS, kind, replace(SPEC, steps=7), tmp_path / "run", resume=True)
     with pytest.raises(InputError, match="was training predicts='velocity'"):
         train_run(ITEMS, PROCESS, kind, replace(SPEC, steps=8, predicts="noise"), tmp_path / "run", resume=True)
@@ -164,7 +166,7 @@ def test_mixed_precision_computes_in_sixteen_bits_and_leaves_no_trace(monkeypatc
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")  # what a launcher sets: the run's settings decide
     fit(model, DATA, PROCESS, SPEC)
     assert seen == {torch.float32}
-    with pytest.raises(InputError, match="mixed_precision: fp16"):
+    with pytest.raises(InputError, match="mixed_precision: fp16 is not for cpu"):
         fit(model, DATA, PROCESS, replace(SPEC, mixed_precision="fp16"))
 
 
@@ -208,13 +210,14 @@ def test_a_class_is_learnt(tmp_path: Path) -> None:
     pictures = np.broadcast_to(levels.repeat(4)[:, None, None], (12, 4, 4)).copy()
     data = Dataset(pictures, "three", (-1.0, 1.0), classes=tuple("cab"[k] for k in np.arange(3).repeat(4)))
     kind = NetworkSpec("mlp", (4, 4), {"width": 32, "classes": 3})
-    spec = TrainingSpec(steps=500, batch_size=64, learning_rate=5e-3, times=2.0, label_dropout=0.3)
+    spec = TrainingSpec(steps=300, batch_size=64, learning_rate=5e-3, times=2.0, label_dropout=0.3)
     train_run(data, PROCESS, kind, spec, tmp_path / "run")
     x = torch.randn(400, 4, 4, generator=torch.Generator().manual_seed(1))
-    means = {
-        label: float(load_run(tmp_path / "run", label=label).score.denoiser(x, 2.0).mean())
-        for label in ("a", "b", "c", None)
-    }
+    with torch.no_grad():
+        means = {
+            label: float(load_run(tmp_path / "run", label=label).score.denoiser(x, 2.0).mean())
+            for label in ("a", "b", "c", None)
+        }
     assert means == pytest.approx({"c": -1.0, "a": 0.0, "b": 1.0, None: 0.0}, abs=0.25)
     with pytest.raises(InputError, match="label: unknown name 'd', choose one of a, b, c"):
         load_run(tmp_path / "run", label="d")
