@@ -43,20 +43,22 @@ class ConvergenceError(MnemoscopeError, ArithmeticError):
 
 
 class DivergenceError(InputError):
-    """A training run whose loss stopped being finite.
+    """A training run whose loss or weights stopped being finite.
 
     Attributes:
         step: the step at which it did.
         learning_rate: the η it was trained with.
+        last_good: the last checkpoint before, where there is one.
     """
 
-    def __init__(self, step: int, learning_rate: float) -> None:
-        super().__init__(f"the loss is not finite at step {step}: lower learning_rate={learning_rate}")
-        self.step, self.learning_rate = step, learning_rate
+    def __init__(self, step: int, learning_rate: float, last_good: str | None = None) -> None:
+        kept = "" if last_good is None else f" (the last good checkpoint is {last_good})"
+        super().__init__(f"the loss is not finite at step {step}: lower learning_rate={learning_rate}{kept}")
+        self.step, self.learning_rate, self.last_good = step, learning_rate, last_good
 
-    def __reduce__(self) -> tuple[type["DivergenceError"], tuple[int, float]]:
+    def __reduce__(self) -> tuple[type["DivergenceError"], tuple[int, float, str | None]]:
         # Errors cross process borders; the default would hand the message to ``__init__``.
-        return type(self), (self.step, self.learning_rate)
+        return type(self), (self.step, self.learning_rate, self.last_good)
 
 
 class LostSamplesError(InputError):

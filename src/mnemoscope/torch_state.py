@@ -4,7 +4,7 @@ Nothing in the library depends on torch's default dtype or default device, no te
 device that has none, and a network that is handed over comes back in the mode in which it came.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -113,6 +113,25 @@ def training_mode(network: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in before:
             module.training = mode
+
+
+@contextmanager
+def own_random_state(seed: int) -> Iterator[None]:
+    """Torch's random state from ``seed`` inside, on every device in use, and outside as it was, also after an error."""
+    states: list[tuple[Callable[[Any], object], Any]] = [(torch.set_rng_state, torch.get_rng_state())]
+    # ``torch.manual_seed`` would seed devices that are not in use yet, when they come into use.
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        states.append((torch.mps.set_rng_state, torch.mps.get_rng_state()))
+        torch.mps.manual_seed(seed)
+    try:
+        yield
+    finally:
+        for put_back, state in states:
+            put_back(state)
 
 
 @contextmanager

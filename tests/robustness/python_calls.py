@@ -240,6 +240,8 @@ CALLS: list[tuple[str, Callable[[Any], Any], dict[str, Any]]] = [
     ("fit(spec)", lambda v: trained(spec=v), {k: v for k, v in KINDS.items() if v}),
     ("fit(watch_every)", lambda v: trained(watch_every=v), NUMBERS),
     ("fit(checkpoint_every)", lambda v: trained(checkpoint_every=v), NUMBERS),
+    ("fit(monitor)", lambda v: trained(monitor=v), {k: v for k, v in KINDS.items() if v}),
+    ("fit(labels)", lambda v: trained(labels=v, network=mn.MLP((4,), width=2, classes=3)), DATA),
     ("MemorizationMonitor(train)", lambda v: watched(train=v), DATA),
     ("MemorizationMonitor(holdout)", lambda v: watched(holdout=v), DATA),
     ("MemorizationMonitor(process)", lambda v: watched(process=v), KINDS),
@@ -271,7 +273,23 @@ CALLS: list[tuple[str, Callable[[Any], Any], dict[str, Any]]] = [
     ("EDM(t_min)", lambda v: mn.EDM(t_min=v), NUMBERS),
     *(
         (f"TrainingSpec({name})", lambda v, name=name: mn.TrainingSpec(**{name: v}), NUMBERS)
-        for name in ("steps", "batch_size", "noise_draws", "learning_rate", "ema_decay", "seed", "times", "optimizer")
+        for name in (
+            "steps",
+            "batch_size",
+            "noise_draws",
+            "learning_rate",
+            "ema_decay",
+            "seed",
+            "times",
+            "optimizer",
+            "data_std",
+            "warmup_steps",
+            "clip_norm",
+            "label_dropout",
+            "schedule",
+            "predicts",
+            "regularizers",
+        )
     ),
     *(
         (f"predict({name})", lambda v, name=name: predicted(**{name: v}), NUMBERS)

@@ -21,8 +21,9 @@ from mnemoscope.cli.card import card
 from mnemoscope.cli.compare import compare
 from mnemoscope.cli.demo import demo
 from mnemoscope.cli.halves import halves
-from mnemoscope.cli.model import sample, train
+from mnemoscope.cli.model import train
 from mnemoscope.cli.predict import predict
+from mnemoscope.cli.sample import sample
 from mnemoscope.cli.study import app as study_app
 from mnemoscope.errors import MnemoscopeError
 from mnemoscope.output import stopped_by

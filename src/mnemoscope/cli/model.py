@@ -1,11 +1,10 @@
-"""``mnemoscope train`` and ``mnemoscope sample``: into a run folder, and out of it again."""
+"""``mnemoscope train``: into a run folder, out of which ``sample`` comes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnemoscope._version import __version__
 from mnemoscope.cli.options import (
     DATA,
     LARGEST,
@@ -19,21 +18,15 @@ from mnemoscope.cli.options import (
     print_line,
 )
 from mnemoscope.errors import InputError
-from mnemoscope.text import one_name
 
 if TYPE_CHECKING:
     from mnemoscope.data import Dataset
-    from mnemoscope.processes import Process
-    from mnemoscope.scores import Score
-
-EMPIRICAL = "empirical:"
-"""Before a data set's path where a model is asked for: the exact empirical score of that set."""
 
 
 def train(
     data: Annotated[str, typer.Argument(help=f"Training set: {DATA}")],
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
-    network: Annotated[str, typer.Option(help="unet, mlp, residual, two-layer or random-features.")] = "unet",
+    network: Annotated[str, typer.Option(help="unet, dit, mlp, residual, two-layer or random-features.")] = "unet",
     width: Annotated[
         int | None, typer.Option(help="Channels, units or features of the first layer.", min=1, max=LARGEST_WIDTH)
     ] = None,
@@ -65,6 +58,56 @@ def train(
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Steps between checkpoints; 1000 if left out.", min=1, max=LARGEST_COUNT)
     ] = None,
+    predicts: Annotated[
+        str | None,
+        typer.Option(help="What the network predicts: velocity (if left out), noise, denoiser, score or edm."),
+    ] = None,
+    weighting: Annotated[
+        str | None,
+        typer.Option(help="Of the loss: velocity (if left out), noise, score, denoiser, edm or min-snr."),
+    ] = None,
+    data_std: Annotated[
+        float | None,
+        typer.Option(help="The data's standard deviation, of edm; 0.5 if left out.", min=SMALLEST, max=LARGEST),
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Of the learning rate: constant (if left out), linear or cosine.")
+    ] = None,
+    warmup_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps over which it first grows; 0 if left out.", min=0, max=LARGEST_COUNT),
+    ] = None,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Largest norm of a gradient; none if left out.", min=SMALLEST, max=LARGEST)
+    ] = None,
+    mixed_precision: Annotated[str | None, typer.Option(help="no (if left out), bf16, or fp16 on a GPU.")] = None,
+    regularizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="tikhonov:C, weight-decay:L, dropout:P, corruption:S, flip or shift:K; several by several options."
+        ),
+    ] = None,
+    conditional: Annotated[bool, typer.Option("--conditional", help="On the classes of the data's source.")] = False,
+    classes: Annotated[
+        Path | None, typer.Option(help="On these: a label for each item, as .npy or the lines of a text file.")
+    ] = None,
+    label_dropout: Annotated[
+        float | None,
+        typer.Option(help="Probability that a label is left out, for guidance; 0.1 if left out.", min=0, max=1),
+    ] = None,
+    monitor: Annotated[
+        bool, typer.Option("--monitor", help="Look while it trains; looks.jsonl in OUT holds what was seen.")
+    ] = False,
+    holdout: Annotated[
+        str | None,
+        typer.Option(help="Of --monitor, which needs it: at least 16 items that are not trained on."),
+    ] = None,
+    monitor_every: Annotated[
+        int | None, typer.Option(help="Steps between two looks; 500 if left out.", min=1, max=LARGEST_COUNT)
+    ] = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the training when --monitor says that it starts to memorize.")
+    ] = False,
     ridge: Annotated[
         float | None, typer.Option(help="Ridge λ of random-features; 0.001 if left out.", min=SMALLEST, max=LARGEST)
     ] = None,
@@ -85,6 +128,7 @@ def train(
     """Train a score network by denoising score matching: step by step, or random-features at once, in closed form."""
     del max_memory  # it is in force already
     from mnemoscope.choose import choose
+    from mnemoscope.cli.watched import check_watched, conditional_on, outcome, watching
     from mnemoscope.data import load, source_paths
     from mnemoscope.networks import NetworkSpec
     from mnemoscope.networks.build import network_names
@@ -100,12 +144,27 @@ def train(
         batch_size=batch_size,
         ema_decay=ema_decay,
         ema_warmup=ema_warmup,
+        predicts=predicts,
+        weighting=weighting,
+        data_std=data_std,
+        schedule=schedule,
+        warmup_steps=warmup_steps,
+        clip_norm=clip_norm,
+        mixed_precision=mixed_precision,
+        label_dropout=label_dropout,
+        regularizers=regularizer and tuple(regularizer),
     )
+    looks = {name: True for name, given in {"monitor": monitor, "stop": stop}.items() if given}
+    looks |= _given(holdout=holdout, monitor_every=monitor_every, classes=classes, conditional=conditional or None)
     every, at_once = _given(checkpoint_every=checkpoint_every), _given(ridge=ridge, activation=activation)
-    others = dict.fromkeys(network_names(), at_once) | {RANDOM_FEATURES: stepwise | every}
+    others = dict.fromkeys(network_names(), at_once) | {RANDOM_FEATURES: stepwise | every | looks}
     for name in choose(network, others, "--network"):
-        raise InputError(f"--{name.replace('_', '-')}: has no meaning for --network {network}")
-    check_apart(run_paths(out), source_paths(data))
+        option = {"regularizers": "regularizer"}.get(name, name.replace("_", "-"))
+        raise InputError(f"--{option}: has no meaning for --network {network}")
+    check_watched(monitor, _given(holdout=holdout, monitor_every=monitor_every, stop=stop or None))
+    if label_dropout is not None and not (conditional or classes):
+        raise InputError("--label-dropout: has a meaning with --conditional or --classes alone")
+    check_apart(run_paths(out), source_paths(data, holdout, classes))
     draws: dict[str, Any] = {} if noise_draws is None else {"noise_draws": noise_draws_of(noise_draws, LARGEST_COUNT)}
     forward = make_process(process)
     if network == RANDOM_FEATURES:
@@ -119,85 +178,30 @@ def train(
         )
     else:
         spec = TrainingSpec(**draws, **stepwise, seed=seed)
-        dataset = _half_of(load(data, progress=True), half)
-        built = NetworkSpec(network, dataset.event_shape, _given(width=width))
+        dataset = load(data, progress=True)
+        if conditional or classes is not None:
+            dataset = conditional_on(dataset, classes)
+        dataset = _half_of(dataset, half)
+        told = {} if not (conditional or classes) else {"classes": len(set(dataset.classes or ()))}
+        built = NetworkSpec(network, dataset.event_shape, {**_given(width=width), **told})
         result = train_run(
-            dataset, forward, built, spec, out, checkpoint_every=checkpoint_every or 1000, resume=resume, progress=True
+            dataset,
+            forward,
+            built,
+            spec,
+            out,
+            checkpoint_every=checkpoint_every or 1000,
+            monitor=None if holdout is None else watching(dataset, holdout, forward, seed),
+            monitor_every=monitor_every or 500,
+            stop=stop,
+            resume=resume,
+            progress=True,
         )
+        if monitor:
+            print_line(outcome(result, out))
         recent = result.losses[-100:]
-        print_line(f"{spec.steps} steps, mean loss of the last {len(recent)}: {sum(recent) / len(recent):.4f}")
+        print_line(f"{len(result.losses)} steps, mean loss of the last {len(recent)}: {sum(recent) / len(recent):.4f}")
     print_line(f"run: {out}")
-
-
-def sample(
-    model: Annotated[str, typer.Argument(help="A run folder, or empirical:DATA for the exact empirical score.")],
-    n: Annotated[int, typer.Option("--n", help="Number of samples.", min=1, max=LARGEST_COUNT)],
-    out: Annotated[Path, typer.Option(help="File to write: .npy, .npz or .safetensors.")],
-    solver: Annotated[str, typer.Option(help="ode, adaptive or sde.")] = "ode",
-    n_steps: Annotated[int, typer.Option(help="Steps of the fixed grid.", min=1, max=LARGEST_COUNT)] = 64,
-    weights: Annotated[
-        str | None, typer.Option(help="Of a run: average (if left out), over its last steps, or raw.")
-    ] = None,
-    process: Annotated[str, typer.Option(help="Forward process of empirical:DATA.")] = "variance-preserving",
-    regularizer: Annotated[
-        str | None,
-        typer.Option(help="tikhonov:C, empirical-bayes:TAU or tempered:T, for empirical:DATA scaled to [-1, 1]."),
-    ] = None,
-    max_memory: MaxMemory = None,
-    seed: Seed = 0,
-) -> None:
-    """Draw samples from a trained network, or from the exact or a regularised empirical score of a data set."""
-    del max_memory  # it is in force already
-    import torch
-
-    from mnemoscope.data import check_savable, from_model, save_array, source_paths
-    from mnemoscope.output import atomic_companions, check_apart, check_output_file, write_json
-    from mnemoscope.sampling import sample as run_sample
-    from mnemoscope.training import run_paths
-
-    about = out.with_name(out.name + ".json")
-    check_savable(out)
-    check_output_file(about)
-    if model.startswith(EMPIRICAL):
-        check_apart([out, about], source_paths(model.removeprefix(EMPIRICAL)))
-    else:
-        check_apart([out, about], run_paths(model))
-    with atomic_companions(out) as folder:
-        score, forward, value_range, origin = _open_model(model, process, regularizer, weights)
-        generator = torch.Generator().manual_seed(seed)
-        drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)
-        save_array(folder / out.name, from_model(drawn, value_range))
-        spec = {"n": n, "solver": solver, "n_steps": n_steps, "seed": seed}
-        write_json(folder / about.name, {"version": __version__, "spec": spec, "model": origin})
-    print_line(f"{n} samples of shape {tuple(drawn.shape[1:])}: {out}")
-
-
-def _open_model(
-    model: str, process: str, regularizer: str | None, weights: str | None
-) -> "tuple[Score, Process, tuple[float, float], dict[str, Any]]":
-    from mnemoscope.data import load
-    from mnemoscope.processes import make_process
-    from mnemoscope.scores import EmpiricalScore, make_regularized
-    from mnemoscope.training import load_run
-
-    if model.startswith(EMPIRICAL):
-        if weights is not None:
-            raise InputError("--weights is for a run: the exact score has none")
-        data = load(model.removeprefix(EMPIRICAL), progress=True)
-        forward = make_process(process)
-        origin = {"empirical": data.label, "fingerprint": data.fingerprint, "process": forward.spec()}
-        if regularizer is None:
-            return EmpiricalScore(data.to_model(), forward), forward, data.value_range, origin
-        score = make_regularized(regularizer, data.to_model(), forward)
-        return score, forward, data.value_range, origin | {"regularizer": regularizer}
-    if regularizer is not None:
-        raise InputError("--regularizer is for empirical:DATA: a trained network's score is what it is")
-    run = load_run(model, weights=weights or "average")
-    if weights is not None and run.step is None:
-        raise InputError(f"{model}: --weights has no meaning for random features, which are fitted at once")
-    about: dict[str, Any] = {"run": one_name(Path(model).absolute().name)}
-    which = {} if run.step is None else {"step": run.step, "weights": weights or "average"}
-    return run.score, run.score.process, run.value_range, {**about, **which, **run.description}
 
 
 def _half_of(data: "Dataset", text: str | None) -> "Dataset":

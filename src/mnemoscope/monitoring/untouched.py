@@ -12,16 +12,16 @@
 
 import functools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mnemoscope.torch_state import evaluation_mode
+from mnemoscope.torch_state import evaluation_mode, own_random_state
 
 _DEPTH = 4
 
@@ -78,43 +78,26 @@ def untouched(function: object, seed: int) -> Iterator[None]:
     """
     networks = networks_of(function)
     with ExitStack() as stack:
-        for keep in (_random_state, _autocast_cache):
-            stack.enter_context(keep())
+        stack.enter_context(_random_state(seed))
+        stack.enter_context(_autocast_cache())
         stack.enter_context(_parameters_and_buffers(networks))
         stack.enter_context(_alone(networks))
         stack.enter_context(evaluation_mode(*networks))
         stack.enter_context(torch.no_grad())
-        _seed(seed)
         yield
 
 
 @contextmanager
-def _random_state() -> Iterator[None]:
-    states: list[tuple[Callable[[Any], object], Any]] = [
-        (torch.set_rng_state, torch.get_rng_state()),
-        (np.random.set_state, np.random.get_state()),  # noqa: NPY002  the global one is what is kept
-        (random.setstate, random.getstate()),
-    ]
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
-    if torch.backends.mps.is_available():
-        states.append((torch.mps.set_rng_state, torch.mps.get_rng_state()))
-    try:
-        yield
-    finally:
-        for put_back, state in states:
-            put_back(state)
-
-
-def _seed(seed: int) -> None:
-    # ``torch.manual_seed`` would seed devices that are not in use yet, when they come into use.
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        torch.cuda.manual_seed_all(seed)
-    if torch.backends.mps.is_available():
-        torch.mps.manual_seed(seed)
+def _random_state(seed: int) -> Iterator[None]:
+    others, own = np.random.get_state(), random.getstate()  # noqa: NPY002  the global one is what is kept
     np.random.set_state(np.random.RandomState(seed % 2**32).get_state())  # noqa: NPY002
     random.seed(seed)
+    try:
+        with own_random_state(seed):
+            yield
+    finally:
+        np.random.set_state(others)  # noqa: NPY002
+        random.setstate(own)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from torch import nn
 
 from mnemoscope.choose import LARGEST_WHOLE, check_event_shape, check_kind, check_whole, choose
 from mnemoscope.errors import InputError
+from mnemoscope.networks.dit import DiT
 from mnemoscope.networks.mlp import MLP
 from mnemoscope.networks.residual import ResidualNetwork
 from mnemoscope.networks.two_layer import TwoLayer
@@ -20,6 +21,7 @@ from mnemoscope.torch_state import usual_defaults
 
 _NETWORKS: dict[str, type[nn.Module]] = {
     "unet": UNet,
+    "dit": DiT,
     "mlp": MLP,
     "residual": ResidualNetwork,
     "two-layer": TwoLayer,

@@ -41,17 +41,19 @@ class _StateRecord(JsonRecord):
     step: int
     param_groups: list[dict[str, Any]]
     files: dict[str, str] = Field(default_factory=dict)
+    scaler: dict[str, float] | None = None
 
 
 @dataclass
 class TrainingState:
-    """What changes from step to step."""
+    """What changes from step to step; the scaler is that of gradients in half precision."""
 
     network: nn.Module
     average: AveragedModel
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     losses: list[float]
+    scaler: Any = None
 
     @property
     def step(self) -> int:
@@ -81,6 +83,8 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         for name in files:
             sync_file(temporary / name)
         record = _StateRecord(step=state.step, param_groups=optimizer["param_groups"], files=files)
+        if state.scaler is not None:
+            record = record.model_copy(update={"scaler": state.scaler.state_dict()})
         write_record(temporary / "state.json", record, target.name)
     return target
 
@@ -180,6 +184,8 @@ def load_checkpoint(checkpoint: Path, state: TrainingState) -> None:
         state.optimizer.load_state_dict({"state": entries, "param_groups": record.param_groups})
         state.generator.set_state(generator)
         state.losses[:] = losses.tolist()
+        if state.scaler is not None and record.scaler is not None:
+            state.scaler.load_state_dict(record.scaler)
     state.average.n_averaged.fill_(state.step)
 
 

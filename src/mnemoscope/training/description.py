@@ -1,11 +1,15 @@
 """What ``run.json`` says: what a run was asked for, and on which data; one goes on only with the same."""
 
+import hashlib
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
 
 from mnemoscope._version import __version__
 from mnemoscope.data import Dataset
@@ -15,16 +19,13 @@ from mnemoscope.processes import Process
 from mnemoscope.random_features import RandomFeatureSpec, standardization
 from mnemoscope.reading import reading
 from mnemoscope.records import JsonRecord, read_record
-from mnemoscope.training.spec import TrainingSpec
+from mnemoscope.training.spec import BEFORE, TrainingSpec
 
-RUN, CHECKPOINTS, WEIGHTS = "run.json", "checkpoints", "weights.safetensors"
-"""What a run's folder holds; weights are those of a run without steps."""
+RUN, CHECKPOINTS, WEIGHTS, LOOKS = "run.json", "checkpoints", "weights.safetensors", "looks.jsonl"
+"""What a run's folder holds; weights are those of a run without steps, looks those of a monitor."""
 
 RANDOM_FEATURES = "random-features"
 """What a run of random features is called where others name their network."""
-
-_BEFORE = {"ema_warmup": False}
-"""Settings from before they were recorded."""
 
 
 class _Network(BaseModel):
@@ -55,6 +56,8 @@ class _Data(BaseModel):
     value_range: list[float] = Field(min_length=2, max_length=2)
     scale: PositiveFloat | None = None
     half: _Half | None = None
+    classes: list[str] | None = None
+    labels: str | None = None
 
 
 class RunRecord(JsonRecord):
@@ -82,8 +85,32 @@ def describe(data: Dataset, process: Process, network: NetworkSpec, spec: Traini
         "process": process.spec(),
         "network": {**asdict(network), "event_shape": list(network.event_shape)},
         "training": spec.to_json(),
-        "data": _describe_data(data),
+        "data": {**_describe_data(data), **_describe_classes(data, network)},
     }
+
+
+def labels_of(data: Dataset, network: NetworkSpec) -> Tensor | None:
+    """The class of each item, as a number among their names in order; None where the network has no classes.
+
+    Raises:
+        InputError: it has, and the data have none or another number of them.
+    """
+    asked = network.options.get("classes")
+    if asked is None:
+        return None
+    if data.classes is None:
+        raise InputError(f"{data.name}: has no classes to be conditional on")
+    names, labels = np.unique(np.array(data.classes), return_inverse=True)
+    if len(names) != asked:
+        raise InputError(f"{data.name}: has {len(names)} classes, the network {asked}")
+    return torch.from_numpy(labels.astype(np.int64))
+
+
+def _describe_classes(data: Dataset, network: NetworkSpec) -> dict[str, Any]:
+    if (labels := labels_of(data, network)) is None:
+        return {}
+    found = hashlib.sha256(labels.numpy().tobytes()).hexdigest()
+    return {"classes": sorted(set(data.classes or ())), "labels": found}
 
 
 def describe_random_features(data: Dataset, process: Process, spec: RandomFeatureSpec) -> dict[str, Any]:
@@ -134,9 +161,11 @@ def _check_same(described: Path, asked: dict[str, Any]) -> None:
     with reading(described):
         for part in ("process", "network", "training"):
             for name, value in asked[part].items():
-                longer = (part, name) == ("training", "steps") and value >= before[part][name]
-                was = before[part].get(name, _BEFORE.get(name))
+                was = before[part].get(name, BEFORE.get(name))
+                # A schedule that ends with the steps is another one where there are more.
+                endless = asked[part].get("schedule") == "constant"
+                longer = (part, name) == ("training", "steps") and endless and value >= was
                 if was != value and not longer:
                     raise InputError(f"{described}: was {part} {name}={was!r}, cannot resume with {value!r}")
-    if before["data"]["fingerprint"] != asked["data"]["fingerprint"]:
+    if any(before["data"].get(name) != asked["data"].get(name) for name in ("fingerprint", "classes", "labels")):
         raise InputError(f"{described}: was trained on other data than {asked['data']['name']}, cannot resume")

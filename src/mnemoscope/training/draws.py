@@ -13,6 +13,9 @@ from torch import Tensor
 from mnemoscope.processes import Process
 from mnemoscope.training.spec import TrainingSpec
 
+_LOG_MEAN, _LOG_STD = -1.2, 1.2
+"""Of log σ in EDM's training (Karras et al. 2022, table 1)."""
+
 
 class Batch(NamedTuple):
     """One batch: clean items, their times and their noise."""
@@ -28,12 +31,27 @@ class Draws:
     Args:
         data: shape ``(n_samples, *event)``, on the CPU.
         process: the forward process.
-        spec: the run's ``batch_size``, ``noise_draws`` and ``times``.
+        spec: the run's ``batch_size``, ``noise_draws``, ``times``, ``label_dropout`` and regularisers.
         generator: draws the table of a finite ``noise_draws`` (n m items in memory) here, and every batch later.
+        labels: of the items, shape ``(n_samples,)``, where the training is conditional.
+        no_label: what stands for a label that was left out.
     """
 
-    def __init__(self, data: Tensor, process: Process, spec: TrainingSpec, generator: torch.Generator) -> None:
-        self.data, self.process, self.spec, self.generator = data, process, spec, generator
+    def __init__(
+        self,
+        data: Tensor,
+        process: Process,
+        spec: TrainingSpec,
+        generator: torch.Generator,
+        labels: Tensor | None = None,
+        no_label: int = 0,
+    ) -> None:
+        self.process, self.spec, self.generator = process, spec, generator
+        self.labels, self.no_label = labels, no_label
+        self.regularizers = spec.regularized_by
+        for each in self.regularizers:
+            data = each.items(data, generator)
+        self.data = data
         self.table: tuple[Tensor, Tensor] | None = None
         if spec.noise_draws < math.inf:
             shape = (len(data), int(spec.noise_draws))
@@ -41,13 +59,24 @@ class Draws:
 
     def batch(self) -> Batch:
         """The next batch, from the generator's present state."""
+        return self.labelled_batch()[0]
+
+    def labelled_batch(self) -> tuple[Batch, Tensor | None]:
+        """The next batch and its labels, some of them left out; None where there are none."""
         size = (self.spec.batch_size,)
         sample = torch.randint(len(self.data), size, generator=self.generator, device="cpu")
         if self.table is None:
-            return Batch(self.data[sample], self._times(size), self._noise((*size, *self.data.shape[1:])))
-        times, noise = self.table
-        draw = torch.randint(times.shape[1], size, generator=self.generator, device="cpu")
-        return Batch(self.data[sample], times[sample, draw], noise[sample, draw])
+            times, noise = self._times(size), self._noise((*size, *self.data.shape[1:]))
+        else:
+            draw = torch.randint(self.table[0].shape[1], size, generator=self.generator, device="cpu")
+            times, noise = (each[sample, draw] for each in self.table)
+        x0, labels = self.data[sample], None
+        for each in self.regularizers:
+            x0 = each.batch(x0, self.generator)
+        if self.labels is not None:
+            left_out = torch.rand(size, generator=self.generator, device="cpu") < self.spec.label_dropout
+            labels = torch.where(left_out, self.no_label, self.labels[sample])
+        return Batch(x0, times, noise), labels
 
     def _noise(self, shape: tuple[int, ...]) -> Tensor:
         return torch.randn(shape, generator=self.generator, dtype=self.data.dtype, device="cpu")
@@ -61,4 +90,7 @@ class Draws:
         if times == "uniform":
             return torch.lerp(ends[0], ends[1], uniform)
         low, high = process.ratio(ends).log()
+        if times == "log-normal":
+            drawn = torch.special.ndtri(uniform)  # of 0, which is drawn now and then, it is −∞: the lowest level
+            return process.time_of((_LOG_MEAN + _LOG_STD * drawn).clamp(low, high).exp())
         return process.time_of(torch.lerp(low, high, uniform).exp())

@@ -1,49 +1,29 @@
 """A training run as a folder: what was asked for, on which data, and every checkpoint.
 
 RUN/run.json        version, process, network, training spec, data (name, fingerprint, range)
+RUN/looks.jsonl     what a monitor saw, where one looked
 RUN/checkpoints/    step-00001000/ and so on
 
 A run of random features has no steps: in place of checkpoints it holds ``weights.safetensors``, the first layers, the
 read-outs and the mean item. It appears whole.
 """
 
-import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mnemoscope.data import Dataset
-from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
-from mnemoscope.networks import NetworkScore, NetworkSpec, build_network
+from mnemoscope.networks import NetworkSpec, build_network
 from mnemoscope.output import atomic_files, held_folder, output_subfolder, writing
-from mnemoscope.processes import Process, make_process
-from mnemoscope.random_features import (
-    RandomFeatureGrid,
-    RandomFeatureSpec,
-    build_random_features,
-    fit_random_features,
-)
-from mnemoscope.reading import reading
-from mnemoscope.records import file_checksum, read_record, write_record
-from mnemoscope.scores import Score
-from mnemoscope.training.checkpoint import (
-    check_files,
-    checkpoints_of,
-    load_sampled,
-    load_weights,
-    newest_whole,
-    save_weights,
-    step_of,
-)
+from mnemoscope.processes import Process
+from mnemoscope.random_features import RandomFeatureSpec, fit_random_features
+from mnemoscope.records import file_checksum, write_record
+from mnemoscope.training.checkpoint import save_weights
 from mnemoscope.training.description import (
     CHECKPOINTS,
-    RANDOM_FEATURES,
+    LOOKS,
     RUN,
     WEIGHTS,
     RunRecord,
@@ -51,29 +31,12 @@ from mnemoscope.training.description import (
     describe,
     describe_random_features,
     is_run,
+    labels_of,
 )
 from mnemoscope.training.fit import FitResult, fit
+from mnemoscope.training.loading import TrainedRun, load_run
 from mnemoscope.training.spec import TrainingSpec
-
-_SHORT = 10
-"""An average over so many steps lags behind none that matters."""
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """A run read back.
-
-    Attributes:
-        score: of the averaged or the raw weights, or of the closed form.
-        value_range: what the score's [−1, 1] stands for.
-        step: of the checkpoint; None where there are no steps.
-        description: what ``run.json`` holds.
-    """
-
-    score: Score
-    value_range: tuple[float, float]
-    step: int | None
-    description: dict[str, Any]
+from mnemoscope.training.watching import Elsewhere, Monitor
 
 
 def train_run(
@@ -84,13 +47,31 @@ def train_run(
     folder: str | Path,
     *,
     checkpoint_every: int | None = None,
+    monitor: Callable[[Path], Monitor] | None = None,
+    monitor_every: int = 500,
+    stop: bool = True,
     resume: bool = False,
     progress: bool = False,
 ) -> FitResult:
     """Train and keep everything in ``folder``.
 
     With ``resume`` a run that was cut short goes on from its latest checkpoint and ends as if it had not been; it must
-    be asked for with the same data and settings, except that ``steps`` may grow.
+    be asked for with the same data and settings, except that ``steps`` may grow where the learning rate does not
+    depend on how many there are.
+
+    Args:
+        data: the training set. Where the network has the option ``classes``, training is conditional on the set's.
+        process: the forward process.
+        network: what is trained.
+        spec: the training run.
+        folder: for all of it.
+        checkpoint_every: steps between checkpoints; only one at the end if left out.
+        monitor: makes the monitor, given the file where it keeps its history, so that looks survive a crash; see
+            ``fit`` for it and for ``monitor_every`` and ``stop``.
+        monitor_every: steps between two looks.
+        stop: end the training when the monitor says so.
+        resume: go on with a run that is there.
+        progress: show a bar.
 
     Raises:
         InputError: the folder holds a run and ``resume`` was not asked for, or its run differs (the field is named).
@@ -99,6 +80,7 @@ def train_run(
     """
     writes = optional("accelerate", "train").PartialState().is_main_process  # of several processes one
     items, built = data.to_model(), build_network(network, spec.seed)  # whatever they refuse, nothing is written
+    labels = labels_of(data, network)
     asked = describe(data, process, network, spec)
     with _begun(Path(folder), asked, resume) if writes else nullcontext():
         return fit(
@@ -106,8 +88,12 @@ def train_run(
             items,
             process,
             spec,
+            labels=labels,
             checkpoints=Path(folder) / CHECKPOINTS,
             checkpoint_every=checkpoint_every,
+            monitor=monitor and (monitor(Path(folder) / LOOKS) if writes else Elsewhere()),
+            monitor_every=monitor_every,
+            stop=stop,
             progress=progress,
         )
 
@@ -116,7 +102,8 @@ def train_run(
 def _begun(folder: Path, asked: dict[str, Any], resume: bool) -> Iterator[None]:
     """A run's folder for the length of its training; until there is a checkpoint there is no run, and none is left."""
     with held_folder(folder) as (path, _):
-        check_free(path, asked, resume)
+        if not check_free(path, asked, resume):
+            (path / LOOKS).unlink(missing_ok=True)  # of one that was killed before its first checkpoint
         try:
             write_record(path / RUN, RunRecord.model_validate(asked))
             output_subfolder(path / CHECKPOINTS)
@@ -124,7 +111,8 @@ def _begun(folder: Path, asked: dict[str, Any], resume: bool) -> Iterator[None]:
         except BaseException:
             if not is_run(path):
                 with suppress(OSError):
-                    (path / RUN).unlink(missing_ok=True)
+                    for name in (RUN, LOOKS):
+                        (path / name).unlink(missing_ok=True)
                     (path / CHECKPOINTS).rmdir()
             raise
 
@@ -160,70 +148,3 @@ def train_random_features(
         files = {WEIGHTS: file_checksum(path / WEIGHTS)}
         write_record(path / RUN, RunRecord.model_validate({**asked, "files": files}))
     return TrainedRun(score, data.value_range, None, asked)
-
-
-def run_paths(folder: str | Path) -> list[Path]:
-    """The files and folders within a run's folder that belong to the run."""
-    return [Path(folder) / name for name in (RUN, WEIGHTS, CHECKPOINTS)]
-
-
-def load_run(folder: str | Path, step: int | None = None, *, weights: str = "average") -> TrainedRun:
-    """Read a run's weights back, from the latest checkpoint or that of ``step``.
-
-    Args:
-        folder: of the run.
-        step: of the checkpoint.
-        weights: ``average``, over the last steps, or ``raw``, as they were at that step. There is a warning where an
-            average spans more than a quarter of the steps: it lags, and may not show what the model has learnt.
-
-    Raises:
-        InputError: no run there, none of its checkpoints finished, none of that step, a damaged file, or other
-            ``weights``.
-    """
-    path = Path(folder)
-    record = read_record(path / RUN, RunRecord) if os.path.lexists(path / RUN) else None
-    if record is None:
-        raise InputError(f"{path}: holds no training run (there is no run.json)")
-    description = record.description
-    if description["network"]["name"] == RANDOM_FEATURES:
-        if step is not None:
-            raise InputError(f"{path}: random features are fitted at once, there is no step {step}")
-        low, high = description["data"]["value_range"]
-        check_files(path, record.files, WEIGHTS)
-        return TrainedRun(_load_random_features(path, description), (low, high), None, description)
-    folder = path / CHECKPOINTS
-    checkpoints = checkpoints_of(folder) if step is None else [folder / f"step-{step:08d}"]
-    if not checkpoints or not checkpoints[0].is_dir():
-        raise InputError(f"{path}: has no finished checkpoint{'' if step is None else f' of step {step}'}")
-    with reading(path / RUN):
-        process = make_process(**description["process"])
-        asked = description["network"]
-        spec = NetworkSpec(asked["name"], tuple(asked["event_shape"]), asked["options"])
-        network = build_network(spec, seed=0)
-    used = newest_whole(checkpoints, lambda checkpoint: load_sampled(checkpoint, network.eval(), weights))
-    if weights == "average":
-        _warn_of_lag(path, TrainingSpec.from_json(description["training"]), step_of(used))
-    low, high = description["data"]["value_range"]
-    return TrainedRun(NetworkScore(network, process, spec.event_shape), (low, high), step_of(used), description)
-
-
-def _warn_of_lag(path: Path, spec: TrainingSpec, step: int) -> None:
-    span = 1 / (1 - spec.ema_decay_at(step))
-    if span > max(_SHORT, step / 4):
-        warnings.warn(
-            f"{path}: the average spans {span:.0f} of {step} steps and lags behind the weights; sample these too "
-            f"(weights='raw')",
-            stacklevel=3,
-        )
-
-
-def _load_random_features(path: Path, description: dict[str, Any]) -> RandomFeatureGrid:
-    with reading(path / RUN):
-        network, process = description["network"], make_process(**description["process"])
-        spec = RandomFeatureSpec(**network["options"], **description["training"])
-        event_shape, scale = tuple(network["event_shape"]), description["data"]["scale"]
-        generator = torch.Generator().manual_seed(spec.seed)  # what it draws gives way to what was stored
-        mean = torch.zeros(event_shape, dtype=torch.float64, device="cpu")
-        score = build_random_features(event_shape, process, spec, generator, mean=mean, scale=scale)
-    load_weights(score, path / WEIGHTS)
-    return score

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mnemoscope.monitoring import MemorizationMonitor
-from mnemoscope.monitoring.untouched import _random_state, _seed, networks_of, untouched
+from mnemoscope.monitoring.untouched import _random_state, networks_of, untouched
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.scores import Score
 
@@ -78,8 +78,7 @@ def test_pythons_random_state_is_as_it_was() -> None:
     drawn = []
     for _ in range(2):
         before = random.getstate()
-        with _random_state():
-            _seed(3)
+        with _random_state(3):
             drawn.append(random.random())
         assert random.getstate() == before
         random.random()

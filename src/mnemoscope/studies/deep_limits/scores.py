@@ -27,7 +27,7 @@ from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
 from mnemoscope.sweeps import Result, grid
 from mnemoscope.training import TrainingSpec, fit
 from mnemoscope.training.draws import Draws
-from mnemoscope.training.fit import denoising_loss
+from mnemoscope.training.loss import denoising_loss
 
 WIDTH, BATCH, LEARNING_RATE, EMA_DECAY = 64, 128, 3e-2, 0.99
 CHECKPOINTS = 8
