@@ -49,6 +49,10 @@ MAY_KNOW: dict[str, set[str]] = {
         *("auditing", "choose", "data", "errors", "networks", "output", "processes", "reading", "sampling"),
         *("scores", "torch_state"),
     },
+    "pipelines": {
+        *("auditing", "choose", "data", "errors", "extras", "processes", "progress", "reading", "scores", "text"),
+        "torch_state",
+    },
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {
@@ -61,14 +65,14 @@ MAY_KNOW: dict[str, set[str]] = {
         *("scores", "training"),
     },
     "cli": {
-        *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "processes"),
+        *("_version", "auditing", "choose", "data", "demo", "errors", "networks", "output", "pipelines", "processes"),
         *("random_features", "reading", "sampling", "scores", "studies", "sweeps", "text", "theory"),
         "training",
     },
     "__main__": {"cli"},
     "mnemoscope": {
-        *("_version", "auditing", "data", "errors", "monitoring", "neighbours", "networks", "processes", "sampling"),
-        *("scores", "theory", "training"),
+        *("_version", "auditing", "data", "errors", "monitoring", "neighbours", "networks", "pipelines", "processes"),
+        *("sampling", "scores", "theory", "training"),
     },
 }
 KNOW_THE_THEORY = {"studies", "cli", "mnemoscope"}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mnemoscope.monitoring import MemorizationMonitor
     from mnemoscope.neighbours import nearest_neighbours
     from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
+    from mnemoscope.pipelines import audit_pipeline, from_diffusers, sample_pipeline
     from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
     from mnemoscope.sampling import sample
     from mnemoscope.scores import EmpiricalBayesScore, EmpiricalScore, LawScore, Score, TikhonovScore
@@ -34,6 +35,7 @@ else:  # hidden from type checkers, which would otherwise believe that every att
         "monitoring": "MemorizationMonitor",
         "neighbours": "nearest_neighbours",
         "networks": "MLP NetworkScore NetworkSpec UNet build_network",
+        "pipelines": "audit_pipeline from_diffusers sample_pipeline",
         "processes": "EDM OrnsteinUhlenbeck Process VarianceExploding VariancePreserving",
         "sampling": "sample",
         "scores": "EmpiricalBayesScore EmpiricalScore LawScore Score TikhonovScore",
@@ -84,9 +86,11 @@ __all__ = [
     "VariancePreserving",
     "__version__",
     "audit",
+    "audit_pipeline",
     "build_network",
     "compare",
     "fit",
+    "from_diffusers",
     "learning_curve",
     "load",
     "load_run",
@@ -94,6 +98,7 @@ __all__ = [
     "phase_diagram",
     "predict",
     "sample",
+    "sample_pipeline",
     "spectral_density",
     "train_run",
     "training_curve",

@@ -1,6 +1,7 @@
 """One loop for any score, any process and every solver."""
 
 import math
+import warnings
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -14,8 +15,16 @@ from mnemoscope.processes.base import standard_normal
 from mnemoscope.progress import progress_bar
 from mnemoscope.reading import check_memory
 from mnemoscope.sampling.grids import ratio_grid
+from mnemoscope.sampling.schedule import check_ends, coarseness, warn_of_spread
 from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
-from mnemoscope.scores.base import Score, ScoreFunction, as_score_function, check_floating, score_device
+from mnemoscope.scores.base import (
+    Score,
+    ScoreFunction,
+    as_score_function,
+    check_floating,
+    check_same_process,
+    score_device,
+)
 from mnemoscope.torch_state import has_double, ode_solver
 
 SOLVERS = ("ode", "adaptive", "sde")
@@ -40,10 +49,14 @@ def sample(
 ) -> Tensor:
     """Draw from the model that a score defines, from pure noise at t_max back to t_min.
 
+    A schedule on which no score could be sampled is named: refused where numbers run out at its ends, and a warning says
+    which number to change where the grid leaps over the data's scale, or the samples differ by less than the noise at
+    t_min.
+
     Args:
         score: a ``Score`` or any ``score(x, t)``, which gets t of shape ``(batch,)`` in the dtype and on the device
             of x. A network is evaluated in evaluation mode and left in the mode in which it came.
-        process: the forward process it belongs to.
+        process: the forward process it belongs to; that of the score, where it is a ``Score``.
         n: number of samples.
         generator: the source of the initial noise and of the SDE's.
         solver: ``ode``, the probability flow by Heun's rule on a fixed grid (error ∝ n_steps⁻²); ``adaptive``, the
@@ -62,8 +75,9 @@ def sample(
         Shape ``(n, *event)``, on that device; in single precision unless ``initial`` says otherwise.
 
     Raises:
-        InputError: an argument out of range, an unknown solver, no way to tell the event shape, more samples than fit
-            into memory, a score that returns no tensor like x, or samples that are not finite.
+        InputError: an argument out of range, an unknown solver, a ``Score`` of another process, a schedule whose ends
+            are lost in the number format, no way to tell the event shape, more samples than fit into memory, a score
+            that returns no tensor like x, or samples that are not finite.
         MissingExtraError: the adaptive solver's torchdiffeq is not installed.
     """
     n, batch_size, n_steps = check_whole(n, "n"), check_whole(batch_size, "batch_size"), check_whole(n_steps, "n_steps")
@@ -72,8 +86,10 @@ def sample(
     check_kind(process, Process, "process")
     check_kind(generator, torch.Generator, "generator")
     called = as_score_function(score)
+    check_same_process(score, process)
     if solver == "adaptive":
         ode_solver()  # refused before any work where it is not installed
+    check_ends(process, torch.float32 if initial is None else initial.dtype)
     if initial is None:
         initial = _draw_initial(process, _shape_of(score, event_shape, n), generator)
     else:
@@ -85,6 +101,9 @@ def sample(
     initial = initial.to(device if device is not None else score_device(score) or initial.device)
 
     grid = ratio_grid(process, n_steps)
+    too_coarse = None if solver == "adaptive" else coarseness(grid, process)
+    if too_coarse is not None:
+        warnings.warn(too_coarse, stacklevel=2)
     noise = _noise_in_ratio(called, process)
     first, last = process.alpha(process.time_of(grid[0])), process.alpha(process.time_of(grid[-1]))
     batches = torch.split(initial, batch_size)
@@ -98,7 +117,9 @@ def sample(
             else:
                 y = _fixed(noise, x / first, grid, generator if solver == "sde" else None, advance)
             samples.append(y - grid[-1] * noise(y, grid[-1]) if denoise else last * y)
-    return _check_finite(torch.cat(samples))
+    drawn = _check_finite(torch.cat(samples), too_coarse)
+    warn_of_spread(drawn, process, denoised=denoise)
+    return drawn
 
 
 def _shape_of(score: ScoreFunction, event_shape: tuple[int, ...] | None, n: int) -> tuple[int, ...]:
@@ -143,14 +164,21 @@ def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor
 
     precision = torch.float64 if has_double(y.device) else y.dtype
     ends = grid[[0, -1]].log().to(y.device, precision)
-    path: Tensor = ode_solver()(
-        slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5", options={"dtype": precision}
-    )
+    try:
+        path: Tensor = ode_solver()(
+            slope, y, ends, rtol=tolerance, atol=tolerance, method="dopri5", options={"dtype": precision}
+        )
+    except AssertionError as error:  # how torchdiffeq says that its step has no length any more
+        raise InputError(
+            f"solver='adaptive': finds no step that meets tolerance={tolerance:g} ({error}): the score jumps, or gives NaN "
+            "or Inf; raise tolerance, or take solver='ode'"
+        ) from error
     return path[-1]
 
 
-def _check_finite(samples: Tensor) -> Tensor:
+def _check_finite(samples: Tensor, too_coarse: str | None) -> Tensor:
     broken = (~torch.isfinite(samples)).flatten(1).any(dim=1).nonzero()
     if len(broken):
-        raise InputError(f"sample {int(broken[0, 0])} is not finite: the score gives NaN or Inf along its path")
+        why = too_coarse or "the score gives NaN or Inf along its path"
+        raise InputError(f"sample {int(broken[0, 0])} is not finite: {why}")
     return samples
