@@ -1,4 +1,4 @@
-"""Models of diffusers: the score of a network with its scheduler, and whole pipelines, sampled and audited as they are."""
+"""Models of diffusers: the score of a network with its scheduler, and whole pipelines, sampled and audited."""
 
 from mnemoscope.pipelines.audit import audit_pipeline
 from mnemoscope.pipelines.autoencoder import Autoencoder

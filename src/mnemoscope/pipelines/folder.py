@@ -1,7 +1,7 @@
 """A pipeline from the folder in which ``save_pretrained`` left it: nothing is run from it, nothing is downloaded.
 
 All is looked at before diffusers opens it. ``model_index.json`` may name classes of diffusers and of transformers, and
-no others: what brings code of its own is refused. Weights are read from safetensors alone; a pickle is never loaded, and
+no others: what brings code of its own is refused. Weights are read from safetensors alone, a pickle is never loaded;
 every network is compared with what its files hold, since diffusers fills what is missing with random numbers.
 """
 
@@ -84,7 +84,7 @@ def _check_index(file: Path, index: Mapping[str, Any], diffusers: Any) -> dict[s
     kind = getattr(diffusers, name, None) if name.isidentifier() else None
     if not (inspect.isclass(kind) and issubclass(kind, diffusers.DiffusionPipeline)):
         raise InputError(
-            f"{file}: names the pipeline {name}, which diffusers {diffusers.__version__} does not have: it is newer, or "
+            f"{file}: names the pipeline {name}, which diffusers {diffusers.__version__} does not have: newer, or "
             f"code of its own, which is not run"
         )
     found = {}
@@ -101,7 +101,7 @@ def _check_index(file: Path, index: Mapping[str, Any], diffusers: Any) -> dict[s
             )
         if library == "transformers" and find_spec("transformers") is None:
             raise InputError(
-                f"{file}: its component {part} is a {cls} of transformers, which is not installed: pip install transformers"
+                f"{file}: its component {part} is a {cls} of transformers, which is missing: pip install transformers"
             )
         if library == "diffusers" and not (cls.isidentifier() and hasattr(diffusers, cls)):
             raise InputError(f"{file}: its component {part} is a {cls}, which diffusers {diffusers.__version__} lacks")
@@ -158,8 +158,8 @@ def _check_whole(folder: Path, network: nn.Module) -> None:
     missing = [key for key in network.state_dict() if key not in held]
     if missing:
         raise InputError(
-            f"{folder}: lacks {len(missing)} weights of its {type(network).__name__} ({listed(missing[:3])}): it was saved "
-            f"for another configuration or is not whole"
+            f"{folder}: lacks {len(missing)} weights of its {type(network).__name__} ({listed(missing[:3])}): it was "
+            f"saved for another configuration or is not whole"
         )
 
 

@@ -1,7 +1,7 @@
 """Samples of a pipeline by its own sampler: its scheduler, its guidance, its decoder, as its users get them.
 
-Pipelines give 8-bit pictures (``output_type="pil"``), and so does this: grey ones of shape ``(n, height, width)``, others
-``(n, height, width, channels)``.
+Pipelines give 8-bit pictures (``output_type="pil"``), and so does this: grey ones of shape ``(n, height, width)``,
+others ``(n, height, width, channels)``.
 """
 
 import inspect
@@ -180,11 +180,12 @@ def _pictures(found: Any, name: str, size: int) -> Array:
 
 @contextmanager
 def _sampling(pipeline: Any, seed: int, advance: Callable[[], None]) -> Iterator[None]:
-    """Networks in evaluation mode, torch's own draws from the seed, our bar in place of the pipeline's; as before after."""
+    """Networks in evaluation mode, torch's own draws from the seed, and our bar in place of the pipeline's."""
     networks = [each for each in pipeline.components.values() if isinstance(each, nn.Module)]
     before = vars(pipeline).get("progress_bar")
 
     def bar(iterable: Iterable[Any] | None = None, total: int | None = None) -> "_Bar":
+        del total  # known from the number of steps
         return _Bar(advance, iterable)
 
     with torch.random.fork_rng(devices=[]), evaluation_mode(*networks):
@@ -205,7 +206,7 @@ class _Bar:
         self._advance, self._items = advance, items
 
     def __iter__(self) -> Iterator[Any]:
-        for item in self._items or ():
+        for item in () if self._items is None else self._items:
             yield item
             self._advance()
 

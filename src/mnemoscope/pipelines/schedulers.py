@@ -1,7 +1,7 @@
 """What a scheduler of diffusers says about the network that was trained with it.
 
-With x = α x_0 + σ ε and the scale s of the data (1 but for EDM), networks see x̂ = x/√(α² s² + σ²) and a time of their own.
-Three kinds of schedulers are read; each is compared with what its own ``add_noise`` does, so that a scheduler that means
+With x = α x_0 + σ ε and the scale s of the data (1 but for EDM), networks see x̂ = x/√(α² s² + σ²) and a time of their
+own. Three kinds of schedulers are read; each is compared with what its own ``add_noise`` does, so that one that means
 something else by the same numbers is refused, whatever it is called:
 
 - a table of ᾱ at T steps, x variance-preserving (DDPM, DDIM, PNDM, DPM-Solver, UniPC, …): x̂ = x, time the step;
@@ -28,6 +28,8 @@ PREDICTIONS = ("epsilon", "sample", "v_prediction")
 """What a network may predict: ε, x_0, or the velocity ᾱ ε − σ̄ x_0."""
 
 _TOLERANCE = 1e-4
+_GRIDS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
+_N_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,10 @@ def read_scheduler(scheduler: Any) -> Schedule:
         raise InputError(f"scheduler must be a scheduler of diffusers that can add noise, got {name}")
     prediction = config.get("prediction_type", "epsilon")
     check_name(prediction, PREDICTIONS, f"{name}: prediction_type")
+    grids = {each: False for each in _GRIDS if config.get(each)}
     try:
-        fresh = type(scheduler).from_config(config)  # as it was made: sampling steps were set on the other
+        # As it was made: sampling steps were set on the other, and a grid of them is no part of the training.
+        fresh = type(scheduler).from_config(config, **grids)
     except Exception as error:
         raise InputError(f"{name}: cannot be made from its configuration ({one_line(str(error), 200)})") from error
     if hasattr(fresh, "precondition_outputs") and "sigma_data" in config:
@@ -122,22 +126,33 @@ def _exp_of_four(time: Tensor) -> Tensor:
 
 def _check_noise(scheduler: Any, name: str, schedule: Schedule) -> None:
     """That ``add_noise`` is x = α x_0 + σ ε with the α and σ that were read, all the way."""
-    process = schedule.process
-    ends = torch.tensor([process.t_min, process.t_max], dtype=torch.float64)
-    asked = schedule.network_time(ends)
-    # Schedulers of continuous times know those that they have; of a table every step.
-    own = (
-        scheduler.timesteps if schedule.network_time is _quarter_log else torch.arange(int(asked[0]), int(asked[1]) + 1)
-    )
-    for time in own[torch.linspace(0, len(own) - 1, 5).long()]:
+    first, last = schedule.network_time(
+        torch.tensor([schedule.process.t_min, schedule.process.t_max]).double()
+    ).tolist()
+    # Schedulers of continuous times know those that they have; of a table every step, some once steps are set.
+    table = schedule.network_time is not _quarter_log
+    own = torch.arange(int(first), int(last) + 1) if table else scheduler.timesteps
+    wrong = _differences(scheduler, name, schedule, own)
+    if wrong and table:
+        scheduler.set_timesteps(_N_STEPS)
+        own = scheduler.timesteps.unique()
+        wrong = _differences(scheduler, name, schedule, own[own <= last])
+    if wrong:
+        raise InputError(f"{name}: is not supported: {wrong}")
+
+
+def _differences(scheduler: Any, name: str, schedule: Schedule, times: Tensor) -> str | None:
+    """In what ``add_noise`` differs at some of its times; None if in nothing."""
+    for time in times[torch.linspace(0, len(times) - 1, 5).long()]:
         t = schedule.time_of(time.double())
         found = [float(_noised(scheduler, name, x, 1 - x, time[None])) for x in (torch.ones(1, 1), torch.zeros(1, 1))]
-        expected = [float(process.alpha(t)), float(process.sigma(t))]
+        expected = [float(schedule.process.alpha(t)), float(schedule.process.sigma(t))]
         if any(abs(f - e) > _TOLERANCE * max(1, abs(e)) for f, e in zip(found, expected, strict=True)):
-            raise InputError(
-                f"{name}: is not supported: at its time {float(time):g} its add_noise gives {found[0]:.4g} x_0 + "
-                f"{found[1]:.4g} ε, its alphas_cumprod or sigmas {expected[0]:.4g} x_0 + {expected[1]:.4g} ε"
+            return (
+                f"at its time {float(time):g} its add_noise gives {found[0]:.4g} x_0 + {found[1]:.4g} ε, its "
+                f"alphas_cumprod or sigmas {expected[0]:.4g} x_0 + {expected[1]:.4g} ε"
             )
+    return None
 
 
 def _noised(scheduler: Any, name: str, x0: Tensor, noise: Tensor, time: Tensor) -> Tensor:

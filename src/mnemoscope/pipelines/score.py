@@ -1,6 +1,6 @@
 """The score that a network of diffusers defines, along the noise of the scheduler it was trained with.
 
-In the coordinates x̂ = x/√(α² s² + σ²), ᾱ = α s/√(α² s² + σ²), σ̄ = σ/√(α² s² + σ²) of ``schedulers`` a network F predicts
+In the coordinates x̂ = x/√(α² s² + σ²), ᾱ = α s/√(α² s² + σ²), σ̄ = σ/√(α² s² + σ²) of ``schedulers`` a network F gives
 
     epsilon         ε̂ = F
     v_prediction    v = ᾱ ε − σ̄ x_0/s = F, so that ε̂ = σ̄ x̂ + ᾱ F     (Salimans & Ho 2022, appendix D)
@@ -145,7 +145,7 @@ def from_diffusers(
 ) -> DiffusersScore:
     """The score of a network of diffusers: a U-Net or a transformer, with the scheduler that it was trained with.
 
-    It serves wherever a score does, with ``score.process``: ``sample``, ``MemorizationMonitor``, the contract tests. Its
+    It serves wherever a score does, with ``score.process``: ``sample``, ``MemorizationMonitor``, contract tests. Its
     times are those of the process, and a time of the scheduler given as t is an error; ``time_of_step`` converts.
 
     Args:

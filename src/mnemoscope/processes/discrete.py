@@ -1,8 +1,8 @@
-"""A variance-preserving process that is known at T discrete steps, as networks are trained with a table of noise levels.
+"""A variance-preserving process that is known at T steps, as networks are trained with a table of noise levels.
 
-Step k = 0, …, T − 1 has ᾱ_k = Π_{j≤k} (1 − β_j), α = √ᾱ_k, σ = √(1 − ᾱ_k) (Ho, Jain & Abbeel 2020, eq. 4), and stands at
-time t = (k + 1)/T, so that t = 0 is clean data. Between the steps log r is linear in t, which is how samplers that leave
-the table (Karras et al. 2022, appendix C.3.3) find the step of a noise level; before the first step r is linear in t.
+Step k = 0, …, T − 1 has ᾱ_k = Π_{j≤k} (1 − β_j), α = √ᾱ_k, σ = √(1 − ᾱ_k) (Ho, Jain & Abbeel 2020, eq. 4), and stands
+at time t = (k + 1)/T, so that t = 0 is clean data. Between the steps log r is linear in t, which is how samplers that
+leave the table (Karras et al. 2022, appendix C.3.3) find the step of a noise level; before the first step r is.
 """
 
 from collections.abc import Iterable

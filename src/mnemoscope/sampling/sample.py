@@ -49,9 +49,9 @@ def sample(
 ) -> Tensor:
     """Draw from the model that a score defines, from pure noise at t_max back to t_min.
 
-    A schedule on which no score could be sampled is named: refused where numbers run out at its ends, and a warning says
-    which number to change where the grid leaps over the data's scale, or the samples differ by less than the noise at
-    t_min.
+    A schedule on which no score could be sampled is named: refused where numbers run out at its ends, and a warning
+    says which number to change where the grid leaps over the data's scale, or the samples differ by less than the noise
+    at t_min.
 
     Args:
         score: a ``Score`` or any ``score(x, t)``, which gets t of shape ``(batch,)`` in the dtype and on the device
@@ -170,8 +170,8 @@ def _adaptive(noise: Noise, y: Tensor, grid: Tensor, tolerance: float) -> Tensor
         )
     except AssertionError as error:  # how torchdiffeq says that its step has no length any more
         raise InputError(
-            f"solver='adaptive': finds no step that meets tolerance={tolerance:g} ({error}): the score jumps, or gives NaN "
-            "or Inf; raise tolerance, or take solver='ode'"
+            f"solver='adaptive': finds no step that meets tolerance={tolerance:g} ({error}): the score jumps, or "
+            "gives NaN or Inf; raise tolerance, or take solver='ode'"
         ) from error
     return path[-1]
 

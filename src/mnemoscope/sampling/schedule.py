@@ -80,9 +80,12 @@ def warn_of_spread(samples: Tensor, process: Process, *, denoised: bool) -> None
     if 0 <= noise**2 * _SPREAD**2 <= variance:
         return
     spread = math.sqrt(max(variance, 0))
+    # Items far larger than the noise of the start: all samples began at one place, and it is no matter of the end.
+    start, size = float(process.ratio(process.t_max)), float(samples.detach().cpu().double().square().mean().sqrt())
+    what = "lower t_min" if size <= start else f"raise t_max={process.t_max:g}, whose noise is smaller than the data"
     warnings.warn(
         f"{process.name}: the samples differ by {spread:.2g} in each value, no more than the noise that is left at "
-        f"t_min={process.t_min:g}, {noise:.2g}, hides: lower t_min, unless the model knows one item only",
+        f"t_min={process.t_min:g}, {noise:.2g}, hides: {what}, unless the model knows one item only",
         stacklevel=3,
     )
 
