@@ -17,6 +17,8 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from diffusers.optimization import get_cosine_schedule_with_warmup
 
+import mnemoscope as mn
+
 N_TRAIN, N_HOLDOUT, SIZE = 64, 500, 8
 
 

@@ -55,7 +55,7 @@ def test_conditions_take_turns_and_draws_without_generator_have_the_seed() -> No
 
 
 def test_an_audit_from_a_folder_is_that_of_its_samples(whole: Path) -> None:
-    train, holdout = mn.load("digits").split(100, 0)
+    train, holdout = mn.load("digits").take(np.arange(240)).split(100, 0)
     report = mn.audit_pipeline(whole, train, n=40, n_steps=2, seed=3, holdout=holdout)
     drawn = mn.Dataset(sample_pipeline(whole, 40, n_steps=2, seed=3)).rescaled((0.0, 16.0))
     np.testing.assert_array_equal(report.generated.array, drawn.array)
@@ -78,7 +78,19 @@ def test_the_command_line(whole: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), sample_pipeline(whole, 2, n_steps=2))
     assert json.loads((tmp_path / "x.npy.json").read_text())["model"]["pipeline"] == "DDPMPipeline"
-    words = ["audit", str(whole), "digits", "--n", "40", "--n-steps", "2", "--out", str(tmp_path / "audit"), "--json"]
+    np.save(tmp_path / "train.npy", mn.load("digits").array[:120])
+    words = [
+        "audit",
+        str(whole),
+        str(tmp_path / "train.npy"),
+        "--n",
+        "40",
+        "--n-steps",
+        "2",
+        "--out",
+        str(tmp_path / "audit"),
+        "--json",
+    ]
     done = run(words)
     assert done.code == 0, done.err
     assert json.loads(done.out)["n_generated"] == 40
@@ -186,7 +198,7 @@ class Broken(DDPMPipeline):
 def test_what_a_pipeline_returns_or_raises_is_one_line(made: object) -> None:
     pipeline = Broken(unet(), DDPMScheduler())
     pipeline.made = made
-    with pytest.raises(InputError, match="^Broken: ") as caught:
+    with pytest.raises(InputError, match=r"^Broken: ") as caught:
         sample_pipeline(pipeline, 2)
     assert "\n" not in str(caught.value)
 

@@ -51,7 +51,7 @@ def test_another_process_is_an_error() -> None:
 
 
 def test_a_monitor_takes_it() -> None:
-    train, test = mn.load("digits").split(60, 0)
+    train, test = mn.load("digits").take(np.arange(120)).split(60, 0)
     score = mn.from_diffusers(unet(), DDPMScheduler(), event_shape=(SIZE, SIZE))
     images = train.take(np.arange(60)).to_model()
     monitor = mn.MemorizationMonitor(images, test.to_model(), score.process, n_items=32)
@@ -148,7 +148,6 @@ def test_what_a_model_returns_is_read_or_one_line(function) -> None:
     ("build", "options", "complaint"),
     [
         (lambda: nn.Linear(1, 1), {}, "Linear: its forward has no argument 'timestep'"),
-        (lambda: "unet", {}, "model must be a Module, got str"),
         (lambda: unet(num_class_embeds=3), {}, "UNet2DModel: is class-conditional: class_label"),
         (transformer, {}, "DiTTransformer2DModel: is class-conditional"),
         (lambda: unet(num_class_embeds=3), {"class_label": 3}, "class_label must be at most 2, got 3"),
