@@ -8,6 +8,8 @@ sampler (``mn.audit_pipeline``, which is ``mnemoscope audit OUT/pipeline TRAIN``
 that ``mn.from_diffusers`` makes of its network, and audits both against the same 64 digits and the same held-out ones.
 """
 
+import argparse
+import json
 import time
 from itertools import pairwise
 from pathlib import Path

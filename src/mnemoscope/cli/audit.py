@@ -132,7 +132,7 @@ def audit(
     from mnemoscope.pipelines.folder import is_pipeline, open_pipeline
 
     conditions = conditions_of(class_label, prompt)
-    if not is_pipeline(generated) and not (n is n_steps is conditions is None):
+    if not is_pipeline(generated) and any(each is not None for each in (n, n_steps, conditions)):
         raise InputError(
             f"{generated}: --n, --n-steps, --class-label and --prompt are of a pipeline's folder, this is none"
         )
@@ -146,7 +146,7 @@ def audit(
         files = {training: train, samples: generated if pipeline is None else None, held_out: holdout}
         sets = load_together(files, progress=True, **form)
         if pipeline is not None:
-            drawing = {"n_steps": n_steps, "batch_size": batch_size, "conditions": conditions}
+            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size, "conditions": conditions}
             asked = Options(resize, channels)
             sets[samples] = pipeline_samples(
                 pipeline, sets[training], n or N_SAMPLES, form=asked, seed=seed, progress=True, **drawing

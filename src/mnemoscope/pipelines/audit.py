@@ -52,7 +52,12 @@ def audit_pipeline(
     real = load(train, progress=progress) if isinstance(train, str | Path) else as_dataset(train, "train")
     if isinstance(how.get("holdout"), str | Path):
         how["holdout"] = load(how["holdout"], progress=progress)
-    drawing = {"n_steps": n_steps, "batch_size": batch_size, "conditions": conditions, "options": options}
+    drawing: dict[str, Any] = {
+        "n_steps": n_steps,
+        "batch_size": batch_size,
+        "conditions": conditions,
+        "options": options,
+    }
     samples = pipeline_samples(opened, real, n, seed=seed, progress=progress, **drawing)
     return audit(samples, real, seed=seed, progress=progress, **how)
 

@@ -39,7 +39,8 @@ class Autoencoder:
     def decode(self, latents: Tensor) -> Tensor:
         """Images of scaled latents."""
         output = self._called("decode", latents / self.scale + self.shift)
-        return getattr(output, "sample", output).to(latents)
+        images: Tensor = getattr(output, "sample", output)
+        return images.to(latents)
 
     def _called(self, method: str, x: Tensor) -> Any:
         precision = next((each.dtype for each in self.network.parameters()), x.dtype)
