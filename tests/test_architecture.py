@@ -50,6 +50,10 @@ MAY_KNOW: dict[str, set[str]] = {
         *("progress", "reading", "sampling", "scores", "text", "torch_state", "training"),
     },
     "metrics": {"auditing", "data", "errors"},
+    "pipelines": {
+        *("auditing", "choose", "data", "errors", "extras", "processes", "progress", "reading", "scores", "text"),
+        "torch_state",
+    },
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {
@@ -62,14 +66,15 @@ MAY_KNOW: dict[str, set[str]] = {
         *("scores", "training"),
     },
     "cli": {
-        *("_version", "auditing", "choose", "data", "demo", "errors", "monitoring", "networks", "output", "processes"),
+        *("_version", "auditing", "choose", "data", "demo", "errors", "monitoring", "networks", "output", "pipelines"),
+        "processes",
         *("random_features", "reading", "sampling", "scores", "studies", "sweeps", "text", "theory"),
         *("torch_state", "training"),
     },
     "__main__": {"cli"},
     "mnemoscope": {
-        *("_version", "auditing", "data", "errors", "monitoring", "neighbours", "networks", "processes", "sampling"),
-        *("scores", "theory", "training"),
+        *("_version", "auditing", "data", "errors", "monitoring", "neighbours", "networks", "pipelines", "processes"),
+        *("sampling", "scores", "theory", "training"),
     },
 }
 KNOW_THE_THEORY = {"studies", "cli", "mnemoscope"}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mnemoscope.monitoring import MemorizationMonitor, advise, compare_halves
     from mnemoscope.neighbours import nearest_neighbours
     from mnemoscope.networks import MLP, NetworkScore, NetworkSpec, UNet, build_network
+    from mnemoscope.pipelines import audit_pipeline, from_diffusers, sample_pipeline
     from mnemoscope.processes import EDM, OrnsteinUhlenbeck, Process, VarianceExploding, VariancePreserving
     from mnemoscope.sampling import sample
     from mnemoscope.scores import EmpiricalBayesScore, EmpiricalScore, LawScore, Score, TikhonovScore
@@ -35,6 +36,7 @@ else:  # hidden from type checkers, which would otherwise believe that every att
         "monitoring": "MemorizationMonitor advise compare_halves",
         "neighbours": "nearest_neighbours",
         "networks": "MLP NetworkScore NetworkSpec UNet build_network",
+        "pipelines": "audit_pipeline from_diffusers sample_pipeline",
         "processes": "EDM OrnsteinUhlenbeck Process VarianceExploding VariancePreserving",
         "sampling": "sample",
         "scores": "EmpiricalBayesScore EmpiricalScore LawScore Score TikhonovScore",
@@ -86,10 +88,12 @@ __all__ = [
     "__version__",
     "advise",
     "audit",
+    "audit_pipeline",
     "build_network",
     "compare",
     "compare_halves",
     "fit",
+    "from_diffusers",
     "halves",
     "learning_curve",
     "load",
@@ -98,6 +102,7 @@ __all__ = [
     "phase_diagram",
     "predict",
     "sample",
+    "sample_pipeline",
     "spectral_density",
     "train_run",
     "training_curve",

@@ -69,14 +69,14 @@ class LostSamplesError(InputError):
         samples: all of them, shape ``(n, *event)``; NaN where one is lost.
     """
 
-    def __init__(self, times: dict[int, float], samples: "Tensor") -> None:
+    def __init__(self, times: dict[int, float], samples: "Tensor", why: str | None = None) -> None:
         index, time = next(iter(times.items()))
-        what = "the score gives NaN or Inf there, grows without bound or is too stiff"
+        what = ", where the score gives NaN or Inf, grows without bound or is too stiff" if why is None else f": {why}"
         super().__init__(
-            f"sample {index} is not finite: given up at t = {time:.4g}, where {what} ({len(times)} of {len(samples)}"
+            f"sample {index} is not finite: given up at t = {time:.4g}{what} ({len(times)} of {len(samples)}"
             " samples; the error's ``samples`` holds the others)"
         )
-        self.times, self.samples = times, samples
+        self.times, self.samples, self._why = times, samples, why
 
-    def __reduce__(self) -> tuple[type["LostSamplesError"], tuple[dict[int, float], "Tensor"]]:
-        return type(self), (self.times, self.samples)
+    def __reduce__(self) -> tuple[type["LostSamplesError"], tuple[dict[int, float], "Tensor", str | None]]:
+        return type(self), (self.times, self.samples, self._why)

@@ -5,7 +5,23 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from mnemoscope.cli.options import DATA, AsJson, MaxMemory, Seed, print_json, print_line, print_rich
+from mnemoscope.cli.options import (
+    DATA,
+    LARGEST_COUNT,
+    PIPELINE,
+    AsJson,
+    BatchSize,
+    ClassLabel,
+    MaxMemory,
+    NSteps,
+    Prompt,
+    Seed,
+    conditions_of,
+    print_json,
+    print_line,
+    print_rich,
+)
+from mnemoscope.errors import InputError
 
 Channels: TypeAlias = Literal["first", "last", "grey", "colour"]
 Repeats: TypeAlias = Literal["law", "made"]
@@ -13,7 +29,7 @@ Repeats: TypeAlias = Literal["law", "made"]
 
 
 def audit(
-    generated: Annotated[str, typer.Argument(help=f"Generated samples: {DATA}")],
+    generated: Annotated[str, typer.Argument(help=f"Generated samples: {DATA} Or {PIPELINE}, which is sampled.")],
     train: Annotated[str, typer.Argument(help="The training set, in any of the same forms.")],
     holdout: Annotated[str | None, typer.Option(help="Real data that was not trained on, for the null.")] = None,
     repeats: Annotated[
@@ -83,6 +99,13 @@ def audit(
     fail_if_drawn: Annotated[
         bool, typer.Option("--fail-if-drawn", help="Exit with 1 if samples are drawn to training items.")
     ] = False,
+    n: Annotated[
+        int | None, typer.Option("--n", help="Samples of a pipeline; 256 if left out.", min=1, max=LARGEST_COUNT)
+    ] = None,
+    n_steps: NSteps = None,
+    batch_size: BatchSize = 64,
+    class_label: ClassLabel = None,
+    prompt: Prompt = None,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("mnemoscope-audit"),
     force: Annotated[bool, typer.Option("--force", help="Write over a report that is there.")] = False,
     device: Annotated[
@@ -111,21 +134,37 @@ def audit(
         statistic_lines,
     )
     from mnemoscope.data import load_labels, load_together, source_paths
+    from mnemoscope.data.options import Options
     from mnemoscope.data.tables import declare
     from mnemoscope.output import atomic_files, check_apart
+    from mnemoscope.pipelines.audit import N_SAMPLES, pipeline_samples
+    from mnemoscope.pipelines.folder import is_pipeline, open_pipeline
     from mnemoscope.torch_state import usable_device
 
     def labels_of(path: Path | None) -> Any:
         return SOURCE if path == Path(SOURCE) else None if path is None else load_labels(path)
 
     place = usable_device(device, "--device")
+    conditions = conditions_of(class_label, prompt)
+    if not is_pipeline(generated) and any(each is not None for each in (n, n_steps, conditions)):
+        raise InputError(
+            f"{generated}: --n, --n-steps, --class-label and --prompt are of a pipeline's folder, this is none"
+        )
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
         training, samples, held_out = "the training set", "the generated set", "the held-out set"
         form: dict[str, Any] = {"resize": resize, "channels": channels, "value_range": value_range}
         declared = declare(schema, column or (), classes_column, groups_column)
         form |= {"schema": declared} if declared else {}
-        sets = load_together({training: train, samples: generated, held_out: holdout}, progress=True, **form)
+        pipeline = open_pipeline(generated) if is_pipeline(generated) else None
+        files = {training: train, samples: generated if pipeline is None else None, held_out: holdout}
+        sets = load_together(files, progress=True, **form)
+        if pipeline is not None:
+            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size, "conditions": conditions}
+            asked = Options(resize, channels)
+            sets[samples] = pipeline_samples(
+                pipeline, sets[training], n or N_SAMPLES, form=asked, seed=seed, progress=True, **drawing
+            )
         report = run_audit(
             sets[samples],
             sets[training],

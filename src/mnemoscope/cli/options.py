@@ -18,6 +18,8 @@ DATA = (
     "tar shards, a table (.csv, .tsv, .parquet), or hf:NAME[:SPLIT[:COLUMN]]."
 )
 
+PIPELINE = "the folder of a diffusers pipeline (model_index.json)"
+
 LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT, LARGEST_WIDTH = 10**9, 2**20
 SMALLEST, LARGEST = 1e-30, 1e30
@@ -44,6 +46,25 @@ MaxMemory = Annotated[
         callback=_limit_memory,
     ),
 ]
+
+
+NSteps = Annotated[
+    int | None,
+    typer.Option(help="Steps of the sampler; 64, of a pipeline its own, if left out.", min=1, max=LARGEST_COUNT),
+]
+BatchSize = Annotated[int, typer.Option(help="Samples of a pipeline computed at once.", min=1, max=LARGEST_COUNT)]
+ClassLabel = Annotated[
+    list[int] | None, typer.Option(help="Of a class-conditional pipeline; of several, samples take turns.", min=0)
+]
+Prompt = Annotated[
+    list[str] | None, typer.Option(help="Of a text-conditional pipeline; of several, samples take turns.")
+]
+
+
+def conditions_of(class_label: list[int] | None, prompt: list[str] | None) -> dict[str, list[Any]] | None:
+    """The conditions that were given, as pipelines call them."""
+    given: dict[str, list[Any]] = {"class_labels": class_label or [], "prompt": prompt or []}
+    return {name: values for name, values in given.items() if values} or None
 
 
 def bytes_of(text: str) -> int:

@@ -1,4 +1,4 @@
-"""``mnemoscope sample``: out of a run folder, or of the exact score of a data set."""
+"""``mnemoscope sample``: out of a run folder, a pipeline's, or of the exact score of a data set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnemoscope._version import __version__
-from mnemoscope.cli.options import LARGEST, LARGEST_COUNT, MaxMemory, Seed, print_line
+from mnemoscope.cli.options import (
+    LARGEST,
+    LARGEST_COUNT,
+    PIPELINE,
+    BatchSize,
+    ClassLabel,
+    MaxMemory,
+    NSteps,
+    Prompt,
+    Seed,
+    conditions_of,
+    print_line,
+)
 from mnemoscope.errors import InputError
 from mnemoscope.text import one_name
 
@@ -19,11 +31,18 @@ EMPIRICAL = "empirical:"
 
 
 def sample(
-    model: Annotated[str, typer.Argument(help="A run folder, or empirical:DATA for the exact empirical score.")],
+    model: Annotated[
+        str, typer.Argument(help=f"A run folder, {PIPELINE}, or empirical:DATA for the exact empirical score.")
+    ],
     n: Annotated[int, typer.Option("--n", help="Number of samples.", min=1, max=LARGEST_COUNT)],
     out: Annotated[Path, typer.Option(help="File to write: .npy, .npz or .safetensors.")],
-    solver: Annotated[str, typer.Option(help="ode, adaptive or sde.")] = "ode",
-    n_steps: Annotated[int, typer.Option(help="Steps of the fixed grid.", min=1, max=LARGEST_COUNT)] = 64,
+    solver: Annotated[
+        str | None, typer.Option(help="ode (if left out), adaptive or sde; a pipeline has its own.")
+    ] = None,
+    n_steps: NSteps = None,
+    batch_size: BatchSize = 64,
+    class_label: ClassLabel = None,
+    prompt: Prompt = None,
     weights: Annotated[
         str | None, typer.Option(help="Of a run: average (if left out), over its last steps, or raw.")
     ] = None,
@@ -34,7 +53,9 @@ def sample(
         float | None,
         typer.Option(help="How far --label is followed: 1 (if left out) is its own score.", min=0, max=LARGEST),
     ] = None,
-    process: Annotated[str, typer.Option(help="Forward process of empirical:DATA.")] = "variance-preserving",
+    process: Annotated[
+        str | None, typer.Option(help="Forward process of empirical:DATA; variance-preserving if left out.")
+    ] = None,
     regularizer: Annotated[
         str | None,
         typer.Option(help="tikhonov:C, empirical-bayes:TAU or tempered:T, for empirical:DATA scaled to [-1, 1]."),
@@ -48,29 +69,57 @@ def sample(
 
     from mnemoscope.data import check_savable, from_model, save_array, source_paths
     from mnemoscope.output import atomic_companions, check_apart, check_output_file, write_json
+    from mnemoscope.pipelines.folder import is_pipeline
+    from mnemoscope.pipelines.sampling import as_pipeline, sample_pipeline
     from mnemoscope.sampling import sample as run_sample
     from mnemoscope.training import run_paths
 
     about = out.with_name(out.name + ".json")
     check_savable(out)
     check_output_file(about)
+    conditions, spec = conditions_of(class_label, prompt), {"n": n, "seed": seed}
+    own = is_pipeline(model)
+    if own:
+        of_others = {"solver": solver, "process": process, "regularizer": regularizer, "weights": weights}
+        _refuse(model, "has its own", **of_others)
+        _refuse(model, "is for a run; a pipeline has --class-label and --prompt", label=label, guidance=guidance)
+    else:
+        _refuse(model, "is for a pipeline's folder, this is none", class_label=class_label, prompt=prompt)
     if model.startswith(EMPIRICAL):
         check_apart([out, about], source_paths(model.removeprefix(EMPIRICAL)))
     else:
-        check_apart([out, about], run_paths(model))
+        check_apart([out, about], [Path(model)] if own else run_paths(model))
     with atomic_companions(out) as folder:
-        score, forward, value_range, origin = _open_model(model, process, regularizer, weights, label, guidance)
-        generator = torch.Generator().manual_seed(seed)
-        drawn = run_sample(score, forward, n, generator=generator, solver=solver, n_steps=n_steps, progress=True)
-        save_array(folder / out.name, from_model(drawn, value_range))
-        spec = {"n": n, "solver": solver, "n_steps": n_steps, "seed": seed}
+        if own:
+            pipeline = as_pipeline(model)
+            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size, "conditions": conditions}
+            drawn = sample_pipeline(pipeline, n, seed=seed, progress=True, **drawing)
+            origin = {
+                "pipeline": type(pipeline).__name__,
+                "scheduler": type(pipeline.components.get("scheduler")).__name__,
+            }
+            spec |= {name: value for name, value in drawing.items() if value is not None}
+        else:
+            score, forward, value_range, origin = _open_model(model, process, regularizer, weights, label, guidance)
+            how: dict[str, Any] = {"solver": solver or "ode", "n_steps": n_steps or 64}
+            generator = torch.Generator().manual_seed(seed)
+            drawn = from_model(run_sample(score, forward, n, generator=generator, progress=True, **how), value_range)
+            spec |= how
+        save_array(folder / out.name, drawn)
         write_json(folder / about.name, {"version": __version__, "spec": spec, "model": origin})
-    print_line(f"{n} samples of shape {tuple(drawn.shape[1:])}: {out}")
+    print_line(f"{n} samples of shape {drawn.shape[1:]}: {out}")
+
+
+def _refuse(model: str, why: str, **options: Any) -> None:
+    """Options that have no meaning for a model."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{model}: --{name.replace('_', '-')} {why}")
 
 
 def _open_model(
     model: str,
-    process: str,
+    process: str | None,
     regularizer: str | None,
     weights: str | None,
     label: str | None,
@@ -86,7 +135,7 @@ def _open_model(
             if given is not None:
                 raise InputError(f"--{option} is for a run: the exact score has none")
         data = load(model.removeprefix(EMPIRICAL), progress=True)
-        forward = make_process(process)
+        forward = make_process(process or "variance-preserving")
         origin = {"empirical": data.label, "fingerprint": data.fingerprint, "process": forward.spec()}
         if regularizer is None:
             return EmpiricalScore(data.to_model(), forward), forward, data.value_range, origin

@@ -12,7 +12,7 @@ from mnemoscope.networks import NetworkScore
 from mnemoscope.processes import Process, Time
 from mnemoscope.processes.base import as_time
 from mnemoscope.scores import Score, ScoreFunction
-from mnemoscope.scores.base import as_score_function, returned, score_device
+from mnemoscope.scores.base import as_score_function, check_same_process, returned, score_device
 from mnemoscope.torch_state import device_of
 
 PREDICTIONS = ("score", "noise", "denoiser", "velocity")
@@ -38,13 +38,14 @@ class Model:
         own_time: whether it is a plain function, whose scale of time is not known.
 
     Raises:
-        InputError: an unknown ``predicts``, or ``velocity`` of what is no network.
+        InputError: an unknown ``predicts``, ``velocity`` of what is no network, or a ``Score`` of another process.
     """
 
     def __init__(
         self, model: ScoreFunction | nn.Module, process: Process, shape: tuple[int, ...], predicts: str
     ) -> None:
         check_name(predicts, PREDICTIONS, "predicts")
+        check_same_process(model, process)
         if predicts == "velocity" and not isinstance(model, Score):
             if not isinstance(model, nn.Module):
                 raise InputError("predicts='velocity' is for networks forward(x, log σ/α); this model is none")

@@ -19,6 +19,7 @@ shape ``(batch,)``. Draws take a ``torch.Generator``; nothing reads a global see
 """
 
 from mnemoscope.processes.base import Process, Time
+from mnemoscope.processes.discrete import DiscreteSteps
 from mnemoscope.processes.standard import (
     EDM,
     OrnsteinUhlenbeck,
@@ -30,6 +31,7 @@ from mnemoscope.processes.standard import (
 
 __all__ = [
     "EDM",
+    "DiscreteSteps",
     "OrnsteinUhlenbeck",
     "Process",
     "Time",

@@ -1,6 +1,7 @@
 """One loop for any score, any process and every solver."""
 
 import math
+import warnings
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -15,8 +16,17 @@ from mnemoscope.progress import progress_bar
 from mnemoscope.reading import check_memory
 from mnemoscope.sampling.adaptive import adaptive_flow
 from mnemoscope.sampling.grids import ratio_grid
+from mnemoscope.sampling.schedule import check_ends, coarseness, warn_of_spread
 from mnemoscope.sampling.steps import Noise, ancestral_step, heun_step
-from mnemoscope.scores.base import Score, ScoreFunction, as_score_function, check_floating, score_device
+from mnemoscope.scores.base import (
+    Score,
+    ScoreFunction,
+    as_score_function,
+    check_floating,
+    check_same_process,
+    score_device,
+)
+from mnemoscope.torch_state import ode_solver
 
 SOLVERS = ("ode", "adaptive", "sde")
 
@@ -40,10 +50,14 @@ def sample(
 ) -> Tensor:
     """Draw from the model that a score defines, from pure noise at t_max back to t_min.
 
+    A schedule on which no score could be sampled is named: refused where numbers run out at its ends, and a warning
+    says which number to change where the grid leaps over the data's scale, or the samples differ by less than the noise
+    at t_min.
+
     Args:
         score: a ``Score`` or any ``score(x, t)``, which gets t of shape ``(batch,)`` in the dtype and on the device
             of x. A network is evaluated in evaluation mode and left in the mode in which it came.
-        process: the forward process it belongs to.
+        process: the forward process it belongs to; that of the score, where it is a ``Score``.
         n: number of samples.
         generator: the source of the initial noise and of the SDE's.
         solver: ``ode``, the probability flow by Heun's rule on a fixed grid (error ∝ n_steps⁻²); ``adaptive``, the
@@ -62,9 +76,11 @@ def sample(
         Shape ``(n, *event)``, on that device; in single precision unless ``initial`` says otherwise.
 
     Raises:
-        InputError: an argument out of range, an unknown solver, no way to tell the event shape, more samples than fit
-            into memory, or a score that returns no tensor like x.
+        InputError: an argument out of range, an unknown solver, a ``Score`` of another process, a schedule whose ends
+            are lost in the number format, no way to tell the event shape, more samples than fit into memory, or a score
+            that returns no tensor like x.
         LostSamplesError: samples that are not finite, or that the adaptive solver gives up; it holds the others.
+        MissingExtraError: the adaptive solver's torchdiffeq is not installed.
     """
     n, batch_size, n_steps = check_whole(n, "n"), check_whole(batch_size, "batch_size"), check_whole(n_steps, "n_steps")
     tolerance = check_number(tolerance, "tolerance", "positive")
@@ -72,6 +88,10 @@ def sample(
     check_kind(process, Process, "process")
     check_kind(generator, torch.Generator, "generator")
     called = as_score_function(score)
+    check_same_process(score, process)
+    if solver == "adaptive":
+        ode_solver()  # refused before any work where it is not installed
+    check_ends(process, torch.float32 if initial is None else initial.dtype)
     if initial is None:
         initial = _draw_initial(process, _shape_of(score, event_shape, n), generator)
     else:
@@ -83,6 +103,9 @@ def sample(
     initial = initial.to(device if device is not None else score_device(score) or initial.device)
 
     grid = ratio_grid(process, n_steps)
+    too_coarse = None if solver == "adaptive" else coarseness(grid, process)
+    if too_coarse is not None:
+        warnings.warn(too_coarse, stacklevel=2)
     noise = _noise_in_ratio(called, process)
     first, last = process.alpha(process.time_of(grid[0])), process.alpha(process.time_of(grid[-1]))
     batches = torch.split(initial, batch_size)
@@ -97,7 +120,9 @@ def sample(
                 y, lost = _fixed(noise, x / first, grid, generator if solver == "sde" else None, advance)
             samples.append(y - grid[-1] * noise(y, grid[-1]) if denoise else last * y)
             given_up.append(torch.where(lost.isnan() & ~_is_finite(samples[-1]).cpu(), grid[-1], lost))
-    return _all_of(torch.cat(samples), process.time_of(torch.cat(given_up)))
+    drawn = _all_of(torch.cat(samples), process.time_of(torch.cat(given_up)), too_coarse)
+    warn_of_spread(drawn, process, denoised=denoise)
+    return drawn
 
 
 def _shape_of(score: ScoreFunction, event_shape: tuple[int, ...] | None, n: int) -> tuple[int, ...]:
@@ -144,10 +169,10 @@ def _is_finite(y: Tensor) -> Tensor:
     return y.isfinite().flatten(1).all(dim=1)
 
 
-def _all_of(samples: Tensor, times: Tensor) -> Tensor:
-    """The samples, if no time is given at which one was lost."""
+def _all_of(samples: Tensor, times: Tensor, why: str | None) -> Tensor:
+    """The samples, if no time is given at which one was lost; ``why``, if the grid is known to be at fault."""
     lost = (~times.isnan()).nonzero()[:, 0].tolist()
     if lost:
         samples[lost] = torch.nan
-        raise LostSamplesError({index: float(times[index]) for index in lost}, samples)
+        raise LostSamplesError({index: float(times[index]) for index in lost}, samples, why)
     return samples

@@ -65,6 +65,21 @@ def as_score_function(score: ScoreFunction) -> ScoreFunction:
     return called
 
 
+def check_same_process(score: ScoreFunction, process: Process) -> None:
+    """That a ``Score`` is followed along its own process: times of another one mean other noise levels.
+
+    Raises:
+        InputError: it is not.
+    """
+    own = getattr(score, "process", process) if isinstance(score, Score) else process
+    if own != process:
+        raise InputError(f"process: the score belongs to {_named(own)}, not to {_named(process)}: pass score.process")
+
+
+def _named(process: Process) -> str:
+    return f"{process.name} with t from {process.t_min:g} to {process.t_max:g}"
+
+
 def returned(value: object, x: Tensor, what: str) -> Tensor:
     """What a user's model returned for x: a tensor of floating-point numbers of the shape of x, brought to its device.
 
