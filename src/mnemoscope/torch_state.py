@@ -32,6 +32,17 @@ def to_double(tensor: Tensor) -> Tensor:
     return tensor.to(double_device(tensor.device)).double()
 
 
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Products of matrices in single precision as they are meant, whatever shorter numbers a caller lets torch use."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def device_of(network: nn.Module) -> torch.device:
     """The device of the network's first parameter or buffer; the CPU if it has none."""
     tensors = (tensor for group in (network.parameters(), network.buffers()) for tensor in group)

@@ -5,11 +5,28 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from mnemoscope.cli.options import DATA, AsJson, MaxMemory, Seed, print_json, print_line, print_rich
+from mnemoscope.cli.options import (
+    DATA,
+    AsJson,
+    MaxMemory,
+    Scheduler,
+    Seed,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    certificates_of,
+    print_json,
+    print_line,
+    print_rich,
+)
 
 Channels: TypeAlias = Literal["first", "last", "grey", "colour"]
 Repeats: TypeAlias = Literal["law", "made"]
 """Those of ``mnemoscope.data.channels`` and ``mnemoscope.auditing.null``, which takes a second to import."""
+
+
+SHARDS = "shards"
+"""In the folder of the report, as long as an audit with ``--scheduler`` is not done."""
 
 
 def audit(
@@ -80,6 +97,10 @@ def audit(
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("mnemoscope-audit"),
     force: Annotated[bool, typer.Option("--force", help="Write over a report that is there.")] = False,
+    scheduler: Scheduler = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     max_memory: MaxMemory = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -105,6 +126,7 @@ def audit(
     from mnemoscope.data.tables import declare
     from mnemoscope.output import atomic_files, check_apart
 
+    certificates = certificates_of(tls_ca, tls_cert, tls_key)
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
         training, samples, held_out = "the training set", "the generated set", "the held-out set"
@@ -124,6 +146,9 @@ def audit(
             groups=None if groups is None else load_labels(groups),
             resolution=resolution,
             private=private,
+            shards=None if scheduler is None else out / SHARDS,
+            scheduler=scheduler,
+            certificates=certificates,
             seed=seed,
             progress=True,
         )
