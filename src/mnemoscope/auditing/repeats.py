@@ -48,7 +48,7 @@ class Repeated:
     def first(self) -> Int[np.ndarray, " items"]:
         """For each item the row of its first identical item."""
         _, rows, places = self._distinct
-        return rows[places]
+        return np.asarray(rows[places])
 
     @cached_property
     def multiplicity(self) -> Int[np.ndarray, " items"]:
@@ -74,4 +74,4 @@ class Repeated:
         """For each item of another set the first row here that is identical to it, −1 for none."""
         words, rows, _ = self._distinct
         places = np.minimum(np.searchsorted(words, other._words), len(words) - 1)
-        return np.where(words[places] == other._words, rows[places], -1)
+        return np.asarray(np.where(words[places] == other._words, rows[places], -1))

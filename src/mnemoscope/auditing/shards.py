@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ _QUERIES = 8192
 _Known: TypeAlias = dict[int, tuple["weakref.ref[Array]", str]]
 
 
-class Shard(Trial):
+class Shard(Trial, frozen=True):
     """The k nearest of some rows.
 
     Attributes:
@@ -60,17 +60,17 @@ class Shard(Trial):
     k: int = Field(ge=1)
 
     # No part of what it is: another machine, another day, the same result.
-    _inputs: Path = PrivateAttr()
-    _place: Place | None = PrivateAttr(None)
+    _where: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def at(self, inputs: Path, place: Place | None) -> "Shard":
         """The same, knowing where its inputs are."""
-        self._inputs, self._place = inputs, place
+        self._where.update(inputs=inputs, place=place)
         return self
 
     def run(self) -> Result:
         rows = slice(self.first, self.stop)
-        data = self._open(self.data) if self._place is None else self._place.open()
+        place: Place | None = self._where["place"]
+        data = self._open(self.data) if place is None else place.open()
         ignore = None if self.ignore is None else np.array(self._open(self.ignore)[rows])
         device = "cuda" if torch.cuda.is_available() else "cpu"
         found = nearest_neighbours(self._open(self.queries), data[rows], self.k, ignore=ignore, device=device)
@@ -78,7 +78,7 @@ class Shard(Trial):
         return {"distances": (dims, found.distances), "indices": (dims, found.indices + self.first)}
 
     def _open(self, key: str) -> Array:
-        path = _file_of(self._inputs, key)
+        path = _file_of(self._where["inputs"], key)
         if not path.exists():
             raise OutputError(f"{path}: workers need a shared directory")
         with reading(path):
@@ -130,14 +130,14 @@ class ShardedSearch:
         shards = self._shards(queries, data, k + (exclude is not None), ignore)
         if not shards:
             raise InputError(f"k must lie between 1 and the number of eligible data points, 0; got k={k}")
-        missing = self._trials.missing(shards)
-        if missing:
-            self._write(queries, missing[0].queries)
-            if ignore is not None and missing[0].ignore is not None:
-                self._write(ignore, missing[0].ignore)
+        if self._trials.missing(shards):
+            one = shards[0]
+            self._write(queries, one.queries)
+            if ignore is not None and one.ignore is not None:
+                self._write(ignore, one.ignore)
             place = data.place if isinstance(data, StoredArray) else None
             if place is None:
-                self._write(data, missing[0].data)
+                self._write(data, one.data)
             shards = [shard.at(self._inputs, place) for shard in shards]
         records = self._trials.compute(shards)
         distances, indices = (
@@ -151,15 +151,11 @@ class ShardedSearch:
     def _shards(self, queries: Array, data: Array, k: int, ignore: NDArray[np.bool_] | None) -> list[Shard]:
         n = len(data)
         rows = max(FEWEST_ROWS, -(-n // SHARDS))
-        about = {
-            "data": self._key(data),
-            "queries": content_key(queries),
-            "ignore": None if ignore is None else content_key(ignore),
-        }
+        keys = self._key(data), content_key(queries), None if ignore is None else content_key(ignore)
         cuts = [(first, min(first + rows, n)) for first in range(0, n, rows)]
         eligible = [stop - first - (0 if ignore is None else int(ignore[first:stop].sum())) for first, stop in cuts]
         return [
-            Shard(**about, first=first, stop=stop, k=min(k, some))
+            Shard(data=keys[0], queries=keys[1], ignore=keys[2], first=first, stop=stop, k=min(k, some))
             for (first, stop), some in zip(cuts, eligible, strict=True)
             if some
         ]

@@ -1,10 +1,14 @@
 """A search in shards is one search: the same answer, whatever the cuts, and nothing is computed twice."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnemoscope.auditing import audit, shards
@@ -28,6 +32,7 @@ def same(found: Neighbours, expected: Neighbours) -> None:
     assert found.distances.tobytes() == expected.distances.tobytes()
 
 
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 70),
@@ -80,7 +85,7 @@ def test_finished_shards_are_not_repeated(tmp_path: Path, monkeypatch: pytest.Mo
     finished = sorted((folder / "trials").iterdir())
     assert len(finished) == 4
     assert len(list((folder / shards.INPUTS).iterdir())) == 1, "the training set is read where it lies"
-    finished[0].write_bytes(finished[0].read_bytes()[:-1] + b"?")
+    finished[0].write_bytes(finished[0].read_bytes()[:-1] + b"!")
     with shards.sharded_search(folder, scheduler=None) as search:
         same(search(queries, data, 4), nearest_neighbours(queries, data, 4))
         assert search.computed == 2 * 10 - 3
@@ -89,6 +94,43 @@ def test_finished_shards_are_not_repeated(tmp_path: Path, monkeypatch: pytest.Mo
         other = np.array(data) + 1
         same(search(queries, other, 4), nearest_neighbours(queries, other, 4))
     assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_a_killed_audit_ends_with_the_same_report(tmp_path: Path) -> None:
+    """SIGKILL to a worker and to the driver: what is finished is not computed again."""
+    rng = np.random.default_rng(0)
+    for name, n in {"train": 30_000, "samples": 300}.items():
+        np.save(tmp_path / f"{name}.npy", rng.normal(size=(n, 500)).astype(np.float32))
+    command = [sys.executable, "-m", "mnemoscope", "audit", "samples.npy", "train.npy", "--out"]
+    subprocess.run([*command, "whole"], cwd=tmp_path, check=True, capture_output=True)
+    command += ["killed", "--scheduler", "local:2"]
+
+    def finished() -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed/shards/trials").glob("*.safetens*")}
+
+    def wait_for(n: int) -> None:
+        give_up = time.monotonic() + 120
+        while len(finished()) < n:
+            assert time.monotonic() < give_up
+            assert driver.poll() is None
+            time.sleep(0.01)
+
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        wait_for(2)
+        workers = [
+            child for child in psutil.Process(driver.pid).children() if "spawn_main" in " ".join(child.cmdline())
+        ]
+        workers[0].kill()
+        wait_for(5)
+        driver.kill()
+    kept = finished()
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        wait_for(len(kept) + 1)
+        assert {name: when for name, when in finished().items() if name in kept} == kept
+        assert driver.wait(300) == 0
+    assert not (tmp_path / "killed/shards").exists()
+    assert (tmp_path / "killed/report.json").read_bytes() == (tmp_path / "whole/report.json").read_bytes()
 
 
 def test_others_files_stay(tmp_path: Path) -> None:
