@@ -43,7 +43,7 @@ MAY_KNOW: dict[str, set[str]] = {
     },
     "auditing": {
         *("_version", "choose", "data", "errors", "neighbours", "output", "pages", "progress", "reading", "text"),
-        "torch_state",
+        *("sweeps", "torch_state"),
     },
     "monitoring": {
         *("_version", "auditing", "choose", "data", "errors", "neighbours", "networks", "output", "pages", "processes"),

@@ -6,8 +6,10 @@ or training items left out one at a time. Two questions are asked: are samples t
 drawn to the training items rather than to the law they came from (``closeness``)?
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from mnemoscope.auditing.identical import expected_coincidences, is_constant
 from mnemoscope.auditing.intervals import samples_needed
 from mnemoscope.auditing.labels import SOURCE, Labels
 from mnemoscope.auditing.measures import STANDARD, Measure, WholeSetStatistic, make_measures
+from mnemoscope.auditing.nearest import NeighbourSearch
 from mnemoscope.auditing.null import LEFT_OUT_ITEMS, READINGS, Null, Repeats
 from mnemoscope.auditing.overlap import made_by_hand
 from mnemoscope.auditing.pool import Pool
@@ -38,6 +41,7 @@ from mnemoscope.choose import check_number, check_whole, choose
 from mnemoscope.data import DataLike, Dataset, Declaration, as_compared
 from mnemoscope.data.arrays import CHUNK_BYTES, Array, ArrayLike
 from mnemoscope.errors import InputError
+from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.reading import check_memory, limits_memory
 from mnemoscope.torch_state import usable_device
 
@@ -63,6 +67,9 @@ def audit(
     resolution: float = 0.1,
     private: bool = False,
     device: torch.device | str = "cpu",
+    shards: str | Path | None = None,
+    scheduler: str | None = None,
+    certificates: tuple[str | Path, str | Path, str | Path] | None = None,
     max_memory: int | None = None,
     seed: int = 0,
     progress: bool = False,
@@ -96,6 +103,11 @@ def audit(
             items, which stand as hashes under a key that only ``Report.key`` has.
         device: where neighbours are searched: ``cpu``, ``cuda``, ``mps``. Answers and certificate are the same
             everywhere; networks of ``features`` run where they are.
+        shards: folder in which finished parts of the searches are kept, so that an audit that is killed goes on where
+            it was; at its end they are removed. Left out, none are kept.
+        scheduler: where these parts are computed: None for this process, ``local:N`` for N processes here, or a Dask
+            scheduler's address, whose workers see the folder at the same path. Needs ``shards``, and no ``device``.
+        certificates: for a scheduler at ``tls://HOST:PORT``, as ``sweeps.Certificates``.
         max_memory: bytes that this process may take in all; what cannot fit is refused. Left out, what the machine and
             the limits set on the process leave.
         seed: of the choice of items left out, of the simulations and of the references.
@@ -104,8 +116,9 @@ def audit(
     Raises:
         InputError: empty sets, NaN or Inf, event shapes or value ranges that differ, an unknown name, fewer than two
             distinct training items, too few samples for ``resolution`` (the message says how many are needed),
-            ``repeats`` beside a held-out set or ``groups`` without one, labels that do not fit, or a held-out set that
-            shares items with ``train``, exactly or nearly, which repeats in the data do not explain.
+            ``repeats`` beside a held-out set or ``groups`` without one, labels that do not fit, a held-out set that
+            shares items with ``train``, exactly or nearly, which repeats in the data do not explain, or a scheduler
+            that cannot be had.
     """
     del max_memory  # it is in force already
     device = usable_device(device)
@@ -134,59 +147,81 @@ def audit(
         raise InputError(f"{train.name}: needs at least {needed} distinct training items, has {n_distinct}")
     _need(samples.n_samples, resolution, samples.name, "generated samples")
 
-    comparison = Comparison(
-        train, repeated.first, rng, space=space, transformation=transformation, device=device, progress=progress
-    )
-    search, near, pool = comparison.search(samples), None, None
-    n_holdout = 0 if held_out is None else held_out.n_samples
-    if held_out is None:
-        nulls = _left_out(comparison, repeated, reading, samples.n_samples, rng)
-        _need(len(nulls[0].identical), resolution, train.name, "training items for a null without held-out data")
-    else:
-        held_out = comparable(held_out, train, "the held-out set")
-        _need(n_holdout, resolution, held_out.name, "held-out items")
-        pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
-        found, other = pool.find_held_out(comparison)
-        nulls = (pool.null(comparison, found, other, rng),)
-        near = pool.closeness(comparison, search, other, rng)
+    with _searching(shards, scheduler, certificates, device) as find:
+        comparison = Comparison(
+            train, repeated.first, rng, space=space, transformation=transformation, progress=progress, search=find
+        )
+        search, near, pool = comparison.search(samples), None, None
+        n_holdout = 0 if held_out is None else held_out.n_samples
+        if held_out is None:
+            nulls = _left_out(comparison, repeated, reading, samples.n_samples, rng)
+            _need(len(nulls[0].identical), resolution, train.name, "training items for a null without held-out data")
+        else:
+            held_out = comparable(held_out, train, "the held-out set")
+            _need(n_holdout, resolution, held_out.name, "held-out items")
+            pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
+            found, other = pool.find_held_out(comparison)
+            nulls = (pool.null(comparison, found, other, rng),)
+            near = pool.closeness(comparison, search, other, rng)
 
-    same = repeated.rows_of(Repeated(samples.array))
-    in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
-    made = reading == "made" or (pool is not None and made_by_hand(repeated, pool.held_out))
-    # Of a table the steps of one column say nothing of those of another.
-    coincide = (made or not repeated.redundant) and train.schema is None
-    coincidences = _coincidences(comparison, same) if coincide else None
-    matched = Null.matched(comparison, samples, search, LEFT_OUT_ITEMS, rng)
-    evidence = tuple(
-        gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
-    )
-    sets = (comparison.features.array, None if held_out is None else nulls[0].search.items)
-    unscaled = scale_note(train) if train.schema is None and space.name == "pixels" else ()
-    settings = {
-        "seed": seed,
-        "resolution": resolution,
-        "repeats": reading,
-        "features": space.name,
-        "transformations": list(transformations),
-    }
-    return Report(
-        generated=samples,
-        train=replace(train, notes=(*comparison.features.notes, *unscaled)),
-        holdout=held_out,
-        nearest=search.nearest,
-        evidence=evidence,
-        closeness=near,
-        statistics=tuple(each.result(search.items, *sets, rng) for each in statistics),
-        sight=look(comparison, evidence[0].null_scores, rng),
-        unlike=unlike(samples, train, in_order, search.nearest, evidence[0]),
-        repeated=repeated,
-        classes=strata,
-        groups=None if pool is None else pool.groups,
-        intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
-        resolution=resolution,
-        provenance={"version": __version__, **settings},
-        key=new_key() if private else None,
-    )
+        same = repeated.rows_of(Repeated(samples.array))
+        in_order = len(same) == train.n_samples and bool((same == repeated.first).all())
+        made = reading == "made" or (pool is not None and made_by_hand(repeated, pool.held_out))
+        # Of a table the steps of one column say nothing of those of another.
+        coincide = (made or not repeated.redundant) and train.schema is None
+        coincidences = _coincidences(comparison, same) if coincide else None
+        matched = Null.matched(comparison, samples, search, LEFT_OUT_ITEMS, rng)
+        evidence = tuple(
+            gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
+        )
+        sets = (comparison.features.array, None if held_out is None else nulls[0].search.items)
+        unscaled = scale_note(train) if train.schema is None and space.name == "pixels" else ()
+        settings = {
+            "seed": seed,
+            "resolution": resolution,
+            "repeats": reading,
+            "features": space.name,
+            "transformations": list(transformations),
+        }
+        return Report(
+            generated=samples,
+            train=replace(train, notes=(*comparison.features.notes, *unscaled)),
+            holdout=held_out,
+            nearest=search.nearest,
+            evidence=evidence,
+            closeness=near,
+            statistics=tuple(each.result(search.items, *sets, rng) for each in statistics),
+            sight=look(comparison, evidence[0].null_scores, rng),
+            unlike=unlike(samples, train, in_order, search.nearest, evidence[0]),
+            repeated=repeated,
+            classes=strata,
+            groups=None if pool is None else pool.groups,
+            intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
+            resolution=resolution,
+            provenance={"version": __version__, **settings},
+            key=new_key() if private else None,
+        )
+
+
+@contextmanager
+def _searching(
+    shards: str | Path | None,
+    scheduler: str | None,
+    certificates: tuple[str | Path, ...] | None,
+    device: torch.device,
+) -> Iterator[NeighbourSearch]:
+    """How neighbours are sought: at once, or in shards."""
+    if shards is None:
+        if scheduler is not None or certificates is not None:
+            raise InputError("scheduler needs shards: a folder that its workers see, for what they have found")
+        yield partial(nearest_neighbours, device=device)
+        return
+    if device.type != "cpu":
+        raise InputError(f"device: {device} is for a search in this process; workers take the device that they have")
+    from mnemoscope.auditing.shards import sharded_search  # tables of sweeps take half a second
+
+    with sharded_search(shards, scheduler=scheduler, certificates=certificates) as search:
+        yield search
 
 
 def _check_memory(*sets: Dataset | None) -> None:

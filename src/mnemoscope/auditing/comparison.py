@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import torch
 from jaxtyping import Int
 
 from mnemoscope.auditing.features import FeatureSpace
 from mnemoscope.auditing.measures import Geometry, Search
-from mnemoscope.auditing.nearest import Nearest, TrainingIndex
+from mnemoscope.auditing.nearest import Nearest, NeighbourSearch, TrainingIndex
 from mnemoscope.auditing.transformations import Transformation
 from mnemoscope.data import Dataset
 from mnemoscope.data.arrays import Array
+from mnemoscope.neighbours import nearest_neighbours
 
 
 class Comparison:
@@ -24,8 +24,8 @@ class Comparison:
         rng: for the index.
         space: where distances are taken.
         transformation: under which copies are searched.
-        device: where neighbours are searched.
         progress: show bars.
+        search: in place of ``nearest_neighbours``.
 
     Attributes:
         features: the training set in that space.
@@ -41,14 +41,14 @@ class Comparison:
         *,
         space: FeatureSpace,
         transformation: Transformation,
-        device: torch.device | str = "cpu",
         progress: bool = False,
+        search: NeighbourSearch = nearest_neighbours,
     ) -> None:
-        self.train, self._progress, self._rng, self._device = train, progress, rng, device
+        self.train, self._progress, self._rng, self._search = train, progress, rng, search
         self._transformation = transformation
         self._embedding = space.fit(self._under(train), progress=progress)
         self.features = self.embed(train)
-        self.index = TrainingIndex(self.features.array, first, rng, device=device, progress=progress)
+        self.index = TrainingIndex(self.features.array, first, rng, progress=progress, search=search)
         self.geometry = Geometry(self.features.dim, float(np.ptp(self.features.value_range)))
 
     def nearest(self, items: Array, index: TrainingIndex, reference: Dataset) -> Nearest:
@@ -74,7 +74,7 @@ class Comparison:
 
     def other_index(self, items: Array, first: Int[np.ndarray, " items"]) -> TrainingIndex:
         """An index of other reference items, as the held-out ones, where distances are taken."""
-        return TrainingIndex(items, first, self._rng, device=self._device, progress=self._progress)
+        return TrainingIndex(items, first, self._rng, progress=self._progress, search=self._search)
 
     def _indices(self, index: TrainingIndex, reference: Dataset) -> Iterator[TrainingIndex]:
         """Of the reference items and of each of their variants, one in memory at a time."""

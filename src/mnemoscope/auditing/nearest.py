@@ -13,18 +13,21 @@ the items, which seldom holds two of one unit.
 Lists of neighbours start short and grow, for those items whose list ends within a clump, up to ``LARGEST_UNIT``.
 """
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
 
 from mnemoscope.auditing.dimension import intrinsic_dimension
 from mnemoscope.data.arrays import CHUNK_BYTES, Array
 from mnemoscope.neighbours import Neighbours, nearest_neighbours
+
+NeighbourSearch: TypeAlias = Callable[..., Neighbours]
+"""What is called as ``nearest_neighbours`` is."""
 
 LARGEST_UNIT = 255
 """Near-duplicates that are recognized as one unit; in a larger clump items count one by one."""
@@ -75,8 +78,8 @@ class TrainingIndex:
         train: shape ``(n_train, *event)``, possibly a memory map.
         first: for each item the row of its first identical item; repeats are passed over.
         rng: chooses the sparse subset.
-        device: where neighbours are searched.
         progress: show bars.
+        search: in place of ``nearest_neighbours``, of which it gives the same answers.
 
     Attributes:
         distinct: rows of the items that repeat no earlier one.
@@ -91,10 +94,10 @@ class TrainingIndex:
         first: Int[np.ndarray, " n_train"],
         rng: np.random.Generator,
         *,
-        device: torch.device | str = "cpu",
         progress: bool = False,
+        search: NeighbourSearch = nearest_neighbours,
     ) -> None:
-        self.train, self.first, self._device, self.progress = train, first, device, progress
+        self.train, self.first, self.progress, self._search = train, first, progress, search
         repeated = first != np.arange(len(first))
         self.distinct = np.flatnonzero(~repeated)
         self._ignore = repeated if repeated.any() else None
@@ -172,7 +175,7 @@ class TrainingIndex:
         """The k nearest distinct training items of each item; of ``leave_out`` each item passes over one row."""
         exclude = None if leave_out is None else self.first[leave_out]
         k = min(k, len(self.distinct) - (exclude is not None))
-        return self._search(items, k, exclude)
+        return self._search(items, self.train, k, ignore=self._ignore, exclude=exclude, progress=self.progress)
 
     def _nearest(self, items: Array, exclude: Int[np.ndarray, " items"] | None, *, alone: bool) -> Nearest:
         """By lists that grow until they reach beyond the nearest one's unit; ``alone`` if no own unit is left out."""
@@ -182,7 +185,9 @@ class TrainingIndex:
         n_others = len(self.distinct) - (exclude is not None)
         for k in (min(length, n_others) for length in _LIST_LENGTHS):
             skipped = None if exclude is None else exclude[waiting]
-            found = self._search(items[waiting], k, skipped)
+            found = self._search(
+                items[waiting], self.train, k, ignore=self._ignore, exclude=skipped, progress=self.progress
+            )
             lists, crowded = _Lists(found.distances, found.indices), np.zeros(len(waiting), dtype=bool)
             if not alone:
                 lists, crowded = self._without_own_unit(lists)
@@ -196,10 +201,6 @@ class TrainingIndex:
             if not len(waiting):
                 break
         return Nearest(distances, *rows)
-
-    def _search(self, items: Array, k: int, exclude: Int[np.ndarray, " items"] | None) -> Neighbours:
-        how: dict[str, Any] = {"device": self._device, "progress": self.progress}
-        return nearest_neighbours(items, self.train, k, ignore=self._ignore, exclude=exclude, **how)
 
     def _without_own_unit(self, lists: "_Lists") -> tuple["_Lists", Bool[np.ndarray, " items"]]:
         """Lists of training items around themselves, less their own units; and which are too short for that."""

@@ -34,7 +34,7 @@ def new_key() -> bytes:
 def item_hashes(items: Dataset | Array, key: bytes) -> list[str]:
     """How a private report with this key writes each of these items, shape ``(items, *event)``."""
     array = items.array if isinstance(items, Dataset) else items
-    return [hmac.digest(key, digest, "sha256").hex() for digest in Repeated(array).digests]
+    return [hmac.digest(key, digest.tobytes(), "sha256").hex() for digest in Repeated(array).digests]
 
 
 def keyed(text: str, key: bytes) -> str:

@@ -1,14 +1,15 @@
 """Items that repeat each other exactly, in one set or across two."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from mnemoscope.data.arrays import Array, row_chunks
+
+_DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -22,21 +23,32 @@ class Repeated:
     array: Array
 
     @cached_property
-    def digests(self) -> list[bytes]:
+    def digests(self) -> UInt8[np.ndarray, "items 16"]:
         """One for each item."""
-        return list(_digests(self.array))
+        found = np.empty((len(self.array), _DIGEST_BYTES), dtype=np.uint8)
+        for where, rows in row_chunks(self.array):
+            # Adding zero turns -0.0, which rounded tables are full of, into the 0.0 that it equals.
+            items = np.ascontiguousarray((rows + 0.0).numpy())
+            digests = b"".join(hashlib.blake2b(item.data, digest_size=_DIGEST_BYTES).digest() for item in items)
+            found[where] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, _DIGEST_BYTES)
+        return found
+
+    @property
+    def _words(self) -> Array:
+        """Digests as NumPy compares and sorts them: of one length, so that zeros at their end do not matter."""
+        return self.digests.view(f"S{_DIGEST_BYTES}")[:, 0]
 
     @cached_property
-    def _rows(self) -> dict[bytes, int]:
-        rows: dict[bytes, int] = {}
-        for row, digest in enumerate(self.digests):
-            rows.setdefault(digest, row)
-        return rows
+    def _distinct(self) -> tuple[Array, Int[np.ndarray, " distinct"], Int[np.ndarray, " items"]]:
+        """Digests in ascending order, the first row of each, and the place of each row's among them."""
+        words, rows, places = np.unique(self._words, return_index=True, return_inverse=True)
+        return words, rows, places
 
     @cached_property
     def first(self) -> Int[np.ndarray, " items"]:
         """For each item the row of its first identical item."""
-        return np.array([self._rows[digest] for digest in self.digests])
+        _, rows, places = self._distinct
+        return np.asarray(rows[places])
 
     @cached_property
     def multiplicity(self) -> Int[np.ndarray, " items"]:
@@ -60,11 +72,6 @@ class Repeated:
 
     def rows_of(self, other: "Repeated") -> Int[np.ndarray, " other"]:
         """For each item of another set the first row here that is identical to it, −1 for none."""
-        return np.array([self._rows.get(digest, -1) for digest in other.digests])
-
-
-def _digests(array: Array) -> Iterator[bytes]:
-    for _, rows in row_chunks(array):
-        # Adding zero turns -0.0, which rounded tables are full of, into the 0.0 that it equals.
-        for item in np.ascontiguousarray((rows + 0.0).numpy()):
-            yield hashlib.blake2b(item.data, digest_size=16).digest()
+        words, rows, _ = self._distinct
+        places = np.minimum(np.searchsorted(words, other._words), len(words) - 1)
+        return np.asarray(np.where(words[places] == other._words, rows[places], -1))

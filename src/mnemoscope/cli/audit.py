@@ -15,7 +15,12 @@ from mnemoscope.cli.options import (
     MaxMemory,
     NSteps,
     Prompt,
+    Scheduler,
     Seed,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    certificates_of,
     conditions_of,
     print_json,
     print_line,
@@ -26,6 +31,10 @@ from mnemoscope.errors import InputError
 Channels: TypeAlias = Literal["first", "last", "grey", "colour"]
 Repeats: TypeAlias = Literal["law", "made"]
 """Those of ``mnemoscope.data.channels`` and ``mnemoscope.auditing.null``, which takes a second to import."""
+
+
+SHARDS = "shards"
+"""In the folder of the report, as long as an audit with ``--scheduler`` is not done."""
 
 
 def audit(
@@ -111,6 +120,10 @@ def audit(
     device: Annotated[
         str, typer.Option(help="Where neighbours are searched: cpu, cuda, cuda:1, mps. The answers are the same.")
     ] = "cpu",
+    scheduler: Scheduler = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     max_memory: MaxMemory = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -144,7 +157,7 @@ def audit(
     def labels_of(path: Path | None) -> Any:
         return SOURCE if path == Path(SOURCE) else None if path is None else load_labels(path)
 
-    place = usable_device(device, "--device")
+    place, certificates = usable_device(device, "--device"), certificates_of(tls_ca, tls_cert, tls_key)
     conditions = conditions_of(class_label, prompt)
     if not is_pipeline(generated) and any(each is not None for each in (n, n_steps, conditions)):
         raise InputError(
@@ -178,6 +191,9 @@ def audit(
             resolution=resolution,
             private=private,
             device=place,
+            shards=None if scheduler is None else out / SHARDS,
+            scheduler=scheduler,
+            certificates=certificates,
             seed=seed,
             progress=True,
         )

@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +28,31 @@ SMALLEST, LARGEST = 1e-30, 1e30
 
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=LARGEST_SEED)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+
+
+Scheduler = Annotated[
+    str | None, typer.Option(help="local:N for N processes, or a Dask scheduler such as tls://HOST:8786.")
+]
+TlsCa = Annotated[
+    Path | None, typer.Option(help="For tls://: certificate (PEM) of the authority that signed all others.")
+]
+TlsCert = Annotated[Path | None, typer.Option(help="For tls://: certificate of this process.")]
+TlsKey = Annotated[Path | None, typer.Option(help="For tls://: its private key.")]
+
+
+def certificates_of(ca: Path | None, cert: Path | None, key: Path | None) -> tuple[Path, Path, Path] | None:
+    """All three files, or none.
+
+    Raises:
+        InputError: one is missing; it is named.
+    """
+    given = {"--tls-ca": ca, "--tls-cert": cert, "--tls-key": key}
+    if ca is not None and cert is not None and key is not None:
+        return ca, cert, key
+    if any(file is not None for file in given.values()):
+        missing = next(option for option, file in given.items() if file is None)
+        raise InputError(f"{missing}: is missing: certificates take {', '.join(given)}")
+    return None
 
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}

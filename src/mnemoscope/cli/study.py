@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnemoscope.cli.options import LARGEST_SEED, print_line, print_rich
-from mnemoscope.errors import InputError
+from mnemoscope.cli.options import (
+    LARGEST_SEED,
+    Scheduler,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    certificates_of,
+    print_line,
+    print_rich,
+)
 from mnemoscope.text import one_line
 
 if TYPE_CHECKING:
@@ -35,14 +43,10 @@ def run(
     name: Annotated[str, typer.Argument(help="A study's name, see `study list`.")],
     preset: Annotated[Preset, typer.Option(help="Minutes on two cores, or the scale of the source.")] = "quick",
     out: Annotated[Path | None, typer.Option(help="Where results go; mnemoscope-NAME if left out.")] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="local:N for N processes, or a Dask scheduler such as tls://HOST:8786.")
-    ] = None,
-    tls_ca: Annotated[
-        Path | None, typer.Option(help="For tls://: certificate (PEM) of the authority that signed all others.")
-    ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="For tls://: certificate of this process.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="For tls://: its private key.")] = None,
+    scheduler: Scheduler = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Compute this experiment only; repeat for several. The others wait.")
     ] = None,
@@ -58,11 +62,7 @@ def run(
     from mnemoscope.studies.findings import run_study
     from mnemoscope.sweeps import Certificates
 
-    given = {"--tls-ca": tls_ca, "--tls-cert": tls_cert, "--tls-key": tls_key}
-    files = [file for file in given.values() if file is not None]
-    if 0 < len(files) < len(given):
-        missing = next(option for option, file in given.items() if file is None)
-        raise InputError(f"{missing}: is missing: certificates take {', '.join(given)}")
+    certificates = certificates_of(tls_ca, tls_cert, tls_key)
     study = load_study(name)
     directory = out or Path(f"mnemoscope-{name}")
     found = run_study(
@@ -72,7 +72,7 @@ def run(
         seed=seed,
         only=only or [],
         scheduler=scheduler,
-        certificates=Certificates(*files) if files else None,
+        certificates=Certificates(*certificates) if certificates else None,
         progress=True,
     )
     _finish(found, directory)

@@ -13,12 +13,14 @@ import operator
 import os
 import weakref
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnemoscope.errors import InputError
+from mnemoscope.reading import reading
 
 _GAP = 2**15
 """Bytes between two rows that are cheaper to read than to ask for both."""
@@ -52,6 +54,36 @@ class _File:
     def _state(self) -> tuple[int, int]:
         found = os.fstat(self.handle)
         return found.st_size, 0 if self.may_change else found.st_mtime_ns
+
+
+class Place(NamedTuple):
+    """Where the values of an array lie, one after the other, for another process that sees the same file.
+
+    Attributes:
+        path: of the file.
+        offset: of the first value, in bytes.
+        dtype: their format, as NumPy writes it.
+        shape: of the array.
+        state: the file's size and time of change; a file of another state is another one.
+    """
+
+    path: str
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+    state: tuple[int, int]
+
+    def open(self) -> "StoredArray":
+        """The array.
+
+        Raises:
+            InputError: the file is not there, or not what it was.
+        """
+        with reading(self.path), Path(self.path).open("rb") as file:
+            array = StoredArray.open(file, np.dtype(self.dtype), self.shape, self.offset)
+        if array._file is None or array._file.state != self.state:
+            raise InputError(f"{self.path}: was changed since the search began")
+        return array
 
 
 class StoredArray(np.memmap[Any, Any]):
@@ -117,6 +149,14 @@ class StoredArray(np.memmap[Any, Any]):
             row = range(len(self))[operator.index(key)]
             return read_stored(super().__getitem__(slice(row, row + 1)))[0]
         return read_stored(self)[key]
+
+    @property
+    def place(self) -> Place | None:
+        """Where its values are; None where they do not follow each other in a file that stays as it is."""
+        if self._file is None or self._file.may_change or not self.flags.c_contiguous:
+            return None
+        path = str(Path(self._file.path).absolute())
+        return Place(path, _address(self) - self._start, self.dtype.str, self.shape, self._file.state)
 
     def astype(self, dtype: Any, *args: Any, **options: Any) -> NDArray[Any]:
         """In memory."""

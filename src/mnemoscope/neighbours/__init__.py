@@ -1,5 +1,5 @@
 """Exact nearest neighbours, streamed over data that may be larger than memory."""
 
-from mnemoscope.neighbours.knn import Neighbours, nearest_neighbours
+from mnemoscope.neighbours.knn import Neighbours, nearest_neighbours, rank
 
-__all__ = ["Neighbours", "nearest_neighbours"]
+__all__ = ["Neighbours", "nearest_neighbours", "rank"]

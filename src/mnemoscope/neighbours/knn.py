@@ -1,13 +1,13 @@
 """Exact k-nearest neighbours in two passes, with a certificate.
 
-The fast pass streams the data in single precision, ‖x − y‖² ≈ ‖x‖² − 2x·y + ‖y‖², and keeps k + slack candidates
-for each query. That expansion cancels: between identical 8-bit images it can be off by 0.09 of the range. So the
-second pass recomputes the candidates' distances in double precision from the differences x − y, and ranks these.
+The fast pass (``stream``) reads the data in single precision, ‖x − y‖² ≈ ‖x‖² − 2x·y + ‖y‖², and keeps up to k + slack
+candidates for each query. That expansion cancels: between identical 8-bit images it can be off by 0.09 of the range. So
+the second pass recomputes the candidates' distances in double precision from the differences x − y, and ranks these.
 
-What makes the answer exact and not merely accurate is the certificate. The expansion's error is at most δ (standard
-rounding analysis, below), so a point that is no candidate lies further than (worst candidate's fast value) − δ. Where
-the k-th re-ranked distance is below that, no point can have been missed. Queries for which it is not, such as those
-amid many duplicates, are computed once more in double precision throughout.
+What makes the answer exact and not merely accurate is the certificate. The expansion's error is bounded by standard
+rounding analysis, so the fast pass can say how far at least a point lies that is no candidate. Where the k-th
+re-ranked distance is below that, no point can have been missed. Queries for which it is not, such as those amid many
+duplicates, are computed once more in double precision throughout.
 
 In few dimensions the candidates come from a k-d tree (``tree``) in place of the fast pass; all else is the same.
 """
@@ -25,13 +25,15 @@ from torch import Tensor
 from mnemoscope.choose import check_whole
 from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, as_array, as_items, check_finite, row_chunks
 from mnemoscope.errors import InputError
-from mnemoscope.neighbours.rounding import UNIT, gamma
+from mnemoscope.neighbours.stream import Stream
 from mnemoscope.neighbours.tree import KDTree
 from mnemoscope.progress import track
-from mnemoscope.torch_state import double_device, full_precision, usable_device
+from mnemoscope.torch_state import usable_device
 
 _SLACK = 16
 _QUERY_BLOCK = 2048
+_PAIR_BYTES = 2**21
+"""So many bytes of differences stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -115,119 +117,75 @@ class _Search:
     """The two passes over one data set. Everything here works on flattened rows; results are on the CPU."""
 
     def __init__(self, data: ArrayLike, k: int, ignore: NDArray[np.bool_] | None, device: torch.device) -> None:
-        self.data, self.k, self.device = data, k, device
+        self.data, self.k = data, k
         self.ignore = None if ignore is None else torch.from_numpy(ignore)
-        self.tree = None
-        if self.device.type == "cpu" and KDTree.suits(data):
+        self.first: KDTree | Stream
+        if device.type == "cpu" and KDTree.suits(data):
             check_finite(data, "data")
-            self.tree = KDTree(data, ignore)
-            return
-        # Centring keeps the norms, and so the rounding error, small; scaling keeps them away from overflow.
-        total = torch.zeros(int(np.prod(data.shape[1:])), dtype=torch.float64, device="cpu")
-        self.scale = 0.0
-        for _, rows in row_chunks(data):
-            total += rows.sum(dim=0)
-            self.scale = max(self.scale, float(rows.abs().max()))
-        if not bool(torch.isfinite(total).all()):
-            check_finite(data, "data")
-        self.centre = total / data.shape[0]
-        self.scale = 2.0 ** np.ceil(np.log2(self.scale)) if self.scale > 0 else 1.0
+            self.first = KDTree(data, ignore)
+        else:
+            self.first = Stream(data, ignore, k, device)
 
     def run(self, queries: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
         """Distances and indices for one block of queries in double precision."""
         n_candidates = min(self.k + _SLACK, self.data.shape[0])
-        first = self._fast_pass if self.tree is None else self.tree.candidates
-        candidates, certain_below = first(queries, exclude, n_candidates)
-        squared, indices = self._rank(self._exact_squared(queries, candidates), candidates)
+        candidates, certain_below = self.first.candidates(queries, exclude, n_candidates)
+        distances, indices = rank(self._exact(queries, candidates), candidates, self.k)
         # At equality a missed point could tie with the k-th and have a smaller index.
-        doubtful = squared[:, -1] >= certain_below
+        doubtful = ~(distances[:, -1] < certain_below.sqrt())
         if bool(doubtful.any()):
             again = None if exclude is None else exclude[doubtful]
-            squared[doubtful], indices[doubtful] = self._slow_pass(queries[doubtful], again)
-        return squared.sqrt(), indices
-
-    def _fast_pass(self, queries: Tensor, exclude: Tensor | None, n_candidates: int) -> tuple[Tensor, Tensor]:
-        """Candidates by single-precision distance, and the squared distance below which none can be missing."""
-        x = self._single(queries)
-        x_norms = _squared_norms(x)
-        largest = torch.zeros((), dtype=torch.float64, device="cpu")
-        best = torch.full((len(x), n_candidates), torch.inf, dtype=torch.float32, device=self.device)
-        indices = torch.zeros((len(x), n_candidates), dtype=torch.int64, device=self.device)
-        for where, rows in row_chunks(self.data, self._chunk_rows(len(x))):
-            y = self._single(rows)
-            y_norms = _squared_norms(y)
-            largest = torch.maximum(largest, y_norms.max().cpu())
-            # ‖x‖² is the same for all y: it is added to the few that are kept.
-            with full_precision(self.device):
-                partial = torch.addmm(y_norms.float().to(self.device)[None, :], x, y.mT, alpha=-2)
-            self._pass_over(partial, where, exclude)
-            nearest, columns = torch.topk(partial, min(n_candidates, len(y)), dim=1, largest=False)
-            best, order = torch.topk(torch.cat([best, nearest], dim=1), n_candidates, dim=1, largest=False)
-            indices = torch.cat([indices, columns + where.start], dim=1).gather(1, order)
-        if n_candidates == self.data.shape[0]:
-            certain = torch.full((len(x),), torch.inf, dtype=torch.float64, device="cpu")
-        else:
-            worst = best[:, -1].cpu().double() + x_norms.cpu()
-            certain = worst - _expansion_error(x.shape[1], x_norms.cpu(), largest)
-        # A slot that was never filled (ignored or excluded rows) points at no row.
-        return torch.where(best.isinf(), -1, indices).cpu(), certain * self.scale**2
+            distances[doubtful], indices[doubtful] = self._slow_pass(queries[doubtful], again)
+        return distances, indices
 
     def _slow_pass(self, queries: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
         """All distances from differences in double precision: no certificate needed."""
         best = torch.full((len(queries), self.k), torch.inf, dtype=torch.float64, device="cpu")
         indices = torch.full((len(queries), self.k), -1, dtype=torch.int64, device="cpu")
         for where, rows in row_chunks(self.data, self._chunk_rows(len(queries))):
-            squared = torch.stack([((rows - query) ** 2).sum(dim=1) for query in queries])
-            self._pass_over(squared, where, exclude)
+            distances = torch.stack([_lengths(rows - query) for query in queries])
+            self._pass_over(distances, where, exclude)
             numbers = torch.arange(where.start, where.stop, device="cpu").expand(len(queries), -1)
-            best, indices = self._rank(torch.cat([best, squared], dim=1), torch.cat([indices, numbers], dim=1))
+            both = torch.cat([best, distances], dim=1), torch.cat([indices, numbers], dim=1)
+            best, indices = rank(*both, self.k)
         return best, indices
 
-    def _exact_squared(self, queries: Tensor, candidates: Tensor) -> Tensor:
-        """Squared distances in double precision, from differences; infinity at candidate −1."""
-        squared = torch.full(candidates.shape, torch.inf, dtype=torch.float64, device="cpu")
-        step = max(1, CHUNK_BYTES // (8 * candidates.shape[1] * queries.shape[1]))
-        for start in range(0, len(queries), step):
-            part = candidates[start : start + step]
+    def _exact(self, queries: Tensor, candidates: Tensor) -> Tensor:
+        """Distances in double precision, from differences; infinity at candidate −1."""
+        distances = torch.full(candidates.shape, torch.inf, dtype=torch.float64, device="cpu")
+        query, place = (candidates >= 0).nonzero().unbind(dim=1)
+        numbers = candidates[query, place]
+        dim = queries.shape[1]
+        for start in range(0, len(query), step := max(1, CHUNK_BYTES // (8 * dim))):
             # Read in the order on disk, each row once.
-            wanted, place = torch.unique(part.clamp(min=0), return_inverse=True)
-            rows = torch.cat([r for _, r in row_chunks(self.data[wanted.numpy()])])
-            difference = rows[place] - queries[start : start + step, None, :]
-            squared[start : start + step] = (difference**2).sum(dim=2)
-        return squared.masked_fill(candidates < 0, torch.inf)
+            wanted, row = torch.unique(numbers[start : start + step], return_inverse=True)
+            (_, rows) = next(row_chunks(self.data[wanted.numpy()], rows=len(wanted)))
+            for first in range(0, len(row), few := max(1, _PAIR_BYTES // (8 * dim))):
+                pairs = slice(start + first, min(start + first + few, start + len(row)))
+                lengths = _lengths(rows[row[first : first + few]] - queries[query[pairs]])
+                distances[query[pairs], place[pairs]] = lengths
+        return distances
 
-    def _rank(self, squared: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """The k smallest, ties by index: a stable sort by index first, then by distance."""
-        by_index = torch.argsort(indices, dim=1, stable=True)
-        order = by_index.gather(1, torch.argsort(squared.gather(1, by_index), dim=1, stable=True))[:, : self.k]
-        return squared.gather(1, order), indices.gather(1, order)
-
-    def _pass_over(self, squared: Tensor, where: slice, exclude: Tensor | None) -> None:
+    def _pass_over(self, distances: Tensor, where: slice, exclude: Tensor | None) -> None:
         if self.ignore is not None:
-            squared[:, self.ignore[where].to(squared.device)] = torch.inf
+            distances[:, self.ignore[where]] = torch.inf
         if exclude is not None:
             inside = ((exclude >= where.start) & (exclude < where.stop)).nonzero()[:, 0]
-            squared[inside.to(squared.device), (exclude[inside] - where.start).to(squared.device)] = torch.inf
-
-    def _single(self, rows: Tensor) -> Tensor:
-        return (rows - self.centre).div_(self.scale).to(device=self.device, dtype=torch.float32)
+            distances[inside, exclude[inside] - where.start] = torch.inf
 
     def _chunk_rows(self, n_queries: int) -> int:
         dim = int(np.prod(self.data.shape[1:]))
         return max(1, min(CHUNK_BYTES // (8 * dim), 2 * CHUNK_BYTES // (8 * n_queries)))
 
 
-def _squared_norms(rows: Tensor) -> Tensor:
-    """In double precision, on the CPU where the rows' device has none."""
-    norms: Tensor = torch.linalg.vector_norm(rows.to(double_device(rows.device)), dim=1, dtype=torch.float64)
-    return norms**2
+def rank(distances: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k smallest, ties by index: a stable sort by index first, then by distance."""
+    by_index = torch.argsort(indices, dim=1, stable=True)
+    order = by_index.gather(1, torch.argsort(distances.gather(1, by_index), dim=1, stable=True))[:, :k]
+    return distances.gather(1, order), indices.gather(1, order)
 
 
-def _expansion_error(dim: int, x_norms: Tensor, largest: Tensor) -> Tensor:
-    """Largest error of ‖x‖² − 2x·y + ‖y‖² in single precision over all y with ‖y‖² ≤ ``largest``.
-
-    The dot product is off by at most γ_d ‖x‖‖y‖. Rounding x and y to single precision, the norms and the two
-    additions add a few u more.
-    """
-    product = torch.sqrt(x_norms * largest)
-    return 2 * gamma(dim) * product + 8 * UNIT * (x_norms + 2 * product + largest)
+def _lengths(rows: Tensor) -> Tensor:
+    """Row by row in one order of summation, so that equal rows have equal lengths, whatever their company."""
+    values = rows.numpy()
+    return torch.from_numpy(np.sqrt(np.einsum("ij,ij->i", values, values)))

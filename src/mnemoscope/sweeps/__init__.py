@@ -17,7 +17,9 @@ call goes on where the files end.
 """
 
 from mnemoscope.sweeps.certificates import Certificates
+from mnemoscope.sweeps.execution import check_scheduler
 from mnemoscope.sweeps.provenance import code_version
+from mnemoscope.sweeps.session import Session, session
 from mnemoscope.sweeps.store import Store
 from mnemoscope.sweeps.stored import CorruptRecordError, Failure, Record
 from mnemoscope.sweeps.sweep import Sweep, check_trials, read_sweep, sweep
@@ -29,12 +31,15 @@ __all__ = [
     "Failure",
     "Record",
     "Result",
+    "Session",
     "Store",
     "Sweep",
     "Trial",
+    "check_scheduler",
     "check_trials",
     "code_version",
     "grid",
     "read_sweep",
+    "session",
     "sweep",
 ]

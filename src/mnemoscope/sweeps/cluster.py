@@ -48,23 +48,13 @@ _CONNECT_TIMEOUT = 10
 """Seconds that a scheduler has to answer."""
 
 
-def execute_on_cluster(
-    batches: Sequence[TrialBatch], root: Path, retries: int, scheduler: str, certificates: Certificates | None
-) -> Generator[Outcome]:
-    """Compute batches on the cluster that ``scheduler`` names; outcomes come as they are ready, in any order.
+def hand_out(client: distributed.Client, batches: Sequence[TrialBatch], root: Path, retries: int) -> Generator[Outcome]:
+    """Compute batches on a cluster; outcomes come as they are ready, in any order.
 
     Raises:
-        InputError: the scheduler cannot be had, or has no GPU for trials that need one.
         OutputError: a result cannot be written.
         MissingExtraError: a trial needs what is not installed on the workers.
     """
-    gpu_share = max(trial.gpu_share for batch in batches for trial in batch)
-    with _connect(scheduler, gpu_share, certificates) as client:
-        yield from hand_out(client, batches, root, retries)
-
-
-def hand_out(client: distributed.Client, batches: Sequence[TrialBatch], root: Path, retries: int) -> Iterator[Outcome]:
-    """The same for a cluster to which there is a connection."""
     waiting = deque(batches)
     running: dict[_Future, TrialBatch] = {}
     try:
@@ -131,7 +121,12 @@ def _record_deaths(batch: TrialBatch, store: Store, error: distributed.KilledWor
 
 
 @contextmanager
-def _connect(scheduler: str, gpu_share: float, certificates: Certificates | None) -> Iterator[distributed.Client]:
+def connect(scheduler: str, gpu_share: float, certificates: Certificates | None) -> Iterator[distributed.Client]:
+    """A connection to the cluster that ``scheduler`` names, for trials that need such a share of a GPU.
+
+    Raises:
+        InputError: the scheduler cannot be had, or has no GPU for them.
+    """
     if scheduler.startswith("local:"):
         n_workers = int(scheduler.removeprefix("local:"))
         with local_cluster(n_workers, gpu_share) as cluster, closing(distributed.Client(cluster)) as client:

@@ -1,13 +1,19 @@
 """Where trials are computed: in this process, or by Dask (``cluster``), which only then must be installed."""
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.sweeps.attempt import Outcome, TrialBatch, attempt
 from mnemoscope.sweeps.certificates import Certificates
+
+Execute: TypeAlias = Callable[[Sequence[TrialBatch], Path, int], Generator[Outcome]]
+"""Computes batches in the store of that directory, with so many retries; outcomes come as they are ready."""
 
 
 def execute(
@@ -31,13 +37,32 @@ def execute(
         OutputError: a result cannot be written.
         MissingExtraError: a trial needs what is not installed.
     """
-    if scheduler is None:
-        for batch in batches:
-            yield from attempt(batch, root, retries)
-        return
-    from mnemoscope.sweeps.cluster import execute_on_cluster  # only here is Dask needed
+    gpu_share = max(trial.gpu_share for batch in batches for trial in batch)
+    with executor(scheduler, certificates, gpu_share) as run:
+        yield from run(batches, root, retries)
 
-    yield from execute_on_cluster(batches, root, retries, scheduler, certificates)
+
+@contextmanager
+def executor(
+    scheduler: str | None, certificates: Certificates | None = None, gpu_share: float = 0.0
+) -> Iterator[Execute]:
+    """What computes batches there, for as long as the block lasts: a cluster is started or connected to once.
+
+    Raises:
+        InputError: the scheduler cannot be had, or has no GPU for trials that need such a share of one.
+    """
+    if scheduler is None:
+        yield _execute_here
+        return
+    from mnemoscope.sweeps.cluster import connect, hand_out  # only here is Dask needed
+
+    with connect(scheduler, gpu_share, certificates) as client:
+        yield partial(hand_out, client)
+
+
+def _execute_here(batches: Sequence[TrialBatch], root: Path, retries: int) -> Generator[Outcome]:
+    for batch in batches:
+        yield from attempt(batch, root, retries)
 
 
 def check_scheduler(scheduler: str | None, certificates: Certificates | None = None) -> None:

@@ -12,6 +12,7 @@ It holds nothing but specs and results, so that a sweep that was interrupted end
 was not; seconds and hosts stay in the trial files. No pickle is ever read.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -142,6 +143,17 @@ class Store:
         with writing(self._trial(key)):
             self._trial(key).unlink(missing_ok=True)
         self._read.pop(key, None)
+
+    def remove(self) -> None:
+        """Remove all that is of the store, and its folder if nothing else is in it."""
+        with writing(self.root):
+            for path in (self._folders[1], self._folders[2], *self.root.glob(f".{self.results_path.name}-*")):
+                if not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+            for path in (self.results_path, self.root / "sweep.json", self.root / "lock"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.root.rmdir()
 
     def records(self, trials: Sequence[Trial]) -> Iterator[tuple[str, Record]]:
         """The finished ones among ``trials`` that can be read, with their keys."""

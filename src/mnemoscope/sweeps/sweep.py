@@ -89,14 +89,14 @@ def sweep(
         raise InputError(f"retries: must be at least 0, got {retries}")
     store = Store(Path(out).absolute())
     with store.driven(trials, attrs or {}):
-        damaged = _discard_damaged(store, trials)
+        damaged = discard_damaged(store, trials)
         missing = {trial.key for trial in wanted if not store.has(trial.key)}
         # Batches are made of all trials before the finished ones are left out, so that they are the same each time.
         todo = [tuple(trial for trial in batch if trial.key in missing) for batch in batches(wanted)]
         compute = partial(execute, retries=retries, scheduler=scheduler, certificates=certificates)
         outcomes = _run([batch for batch in todo if batch], store, trials, wanted, compute, progress)
         failed = {outcome.key for outcome in outcomes if outcome.error}
-        _await_files(store, [trial.key for trial in wanted if trial.key not in failed])
+        await_files(store, [trial.key for trial in wanted if trial.key not in failed])
         results = store.refresh(trials)
     return Sweep(results, dict(store.records(trials)), store.failures(trials), len(missing) - len(failed), damaged)
 
@@ -127,7 +127,8 @@ def check_trials(trials: Iterable[Trial]) -> list[Trial]:
     return once
 
 
-def _discard_damaged(store: Store, trials: Sequence[Trial]) -> int:
+def discard_damaged(store: Store, trials: Sequence[Trial]) -> int:
+    """Forget finished trials whose files are damaged; returns how many there were."""
     damaged = 0
     for trial in trials:
         try:
@@ -172,7 +173,7 @@ def _run(
                 refresh_at = now + max(_REFRESH_SECONDS, took / _REFRESH_SHARE)
 
 
-def _await_files(store: Store, keys: Sequence[str]) -> None:
+def await_files(store: Store, keys: Sequence[str]) -> None:
     """Wait until the files that workers elsewhere have written are visible here: network file systems cache.
 
     Raises:

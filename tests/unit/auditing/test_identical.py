@@ -118,7 +118,7 @@ def test_repeats_made_by_hand_explain_no_identical_samples() -> None:
 
 
 def test_order_in_memory_does_not_matter() -> None:
-    assert Repeated(np.asfortranarray(integers(80, 1))).digests == Repeated(integers(80, 1)).digests
+    assert (Repeated(np.asfortranarray(integers(80, 1))).digests == Repeated(integers(80, 1)).digests).all()
 
 
 def test_repeats_in_train_do_not_acquit() -> None:

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mnemoscope.data import load
 from mnemoscope.errors import InputError
-from mnemoscope.neighbours import Neighbours, knn, nearest_neighbours, tree
+from mnemoscope.neighbours import Neighbours, knn, nearest_neighbours, stream, tree
 
 
 @pytest.fixture(autouse=True, scope="module", params=[tree.MOST_DIMENSIONS, 0], ids=["tree", "streamed"])
@@ -121,6 +121,9 @@ def test_streaming_in_small_chunks_changes_nothing(monkeypatch: pytest.MonkeyPat
     np.save(tmp_path / "x.npy", data)
     monkeypatch.setattr(knn, "_QUERY_BLOCK", 32)
     monkeypatch.setattr(knn._Search, "_chunk_rows", lambda *_: 37)
+    monkeypatch.setattr(knn.KDTree, "suits", lambda _: False)
+    monkeypatch.setattr(stream, "_BLOCK_ROWS", 37)
+    monkeypatch.setattr(stream, "_GROUP", 5)
     assert_same(nearest_neighbours(queries, np.load(tmp_path / "x.npy", mmap_mode="r"), 20), slow(queries, data, 20))
 
 
@@ -186,39 +189,55 @@ def test_bad_input(queries: np.ndarray, data: np.ndarray, k: int, complaint: str
         nearest_neighbours(queries, data, k)
 
 
+def bounds(x: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, stream.Stream]:
+    """Of all pairs as the stream has them, beside their distances, the norms of x and the stream itself."""
+    search, n = stream.Stream(y, None, 1, torch.device("cpu")), len(x)
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream._Lists, "merge", lambda _, groups, *rest: seen.append(groups.clone()))
+        search.candidates(torch.from_numpy(x), None, 1)
+    single = ((torch.from_numpy(x) - search.centre) / search.scale).float().double()
+    norms = torch.linalg.vector_norm(single, dim=1)
+    below = torch.cat([part.reshape(n, -1) for part in seen], dim=1)[:, : len(y)].double() + (norms**2)[:, None]
+    exact = ((torch.from_numpy(x)[:, None] - torch.from_numpy(y)[None]) ** 2).sum(dim=2) / search.scale**2
+    return below - search.rounding.of(norms, 0.0)[:, None], exact, norms, search
+
+
 class TestCertificate:
     """Of the right size: it holds, and is nearly reached where it can be."""
 
-    @given(st.integers(0, 2**31), st.integers(1, 5), st.floats(0.01, 100.0))
-    def test_the_error_of_the_expansion(self, seed: int, dim: int, ratio: float) -> None:
-        """Never beyond the bound; the bound is 2γ‖x‖‖y‖ + 8u(‖x‖ + ‖y‖)² at the largest ‖y‖."""
+    @given(st.integers(0, 2**31), st.integers(1, 40), st.floats(0.01, 100.0))
+    def test_bounds_are_bounds(self, seed: int, dim: int, ratio: float) -> None:
+        """Each is below the distance, by at most twice what rounding explains at the largest norm."""
         rng = np.random.default_rng(seed)
-        x, y = (torch.from_numpy(a).float() for a in (ratio * rng.normal(size=(60, dim)), rng.normal(size=(80, dim))))
-        x_norms, y_norms = knn._squared_norms(x), knn._squared_norms(y)
-        fast = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2).double() + x_norms[:, None]
-        exact = ((x.double()[:, None] - y.double()[None]) ** 2).sum(dim=2)
-        bound = knn._expansion_error(dim, x_norms, y_norms.max())
-        assert ((fast - exact).abs().amax(dim=1) <= bound).all()
-        a, b = x_norms.sqrt(), y_norms.max().sqrt()
-        gamma = dim * 2.0**-24 / (1 - dim * 2.0**-24)
-        torch.testing.assert_close(bound, 2 * gamma * a * b + 8 * 2.0**-24 * (a + b) ** 2, rtol=1e-12, atol=0)
+        x, y = ratio * rng.normal(size=(60, dim)), rng.normal(size=(80, dim)) * rng.lognormal(sigma=3, size=(80, 1))
+        below, exact, norms, search = bounds(x, y)
+        largest = max(block[2] for block in search._blocks(80, 80))
+        assert (below <= exact).all()
+        assert (exact - below <= 2 * search.rounding.of(norms, largest)[:, None]).all()
 
-    def test_it_is_not_far_from_what_happens(self) -> None:
-        """The worst of a million pairs is off by a twentieth of the bound at least."""
+    def test_what_rounding_explains(self) -> None:
+        """2γ of dim + 2 terms and 8u (‖x‖ + ‖y‖)², up to terms of second order."""
+        x, y, u = torch.tensor([0.5, 3.0]).double(), 2.0, 2.0**-24
+        gamma = 102 * u / (1 - 102 * u)
+        expected = 2 * gamma * (x * y + y**2) + 8 * u * (x + y) ** 2
+        torch.testing.assert_close(stream.Rounding(100).of(x, y), expected, rtol=1e-4, atol=0)
+        assert stream.Rounding(2**24).of(x, y).isinf().all()
+
+    def test_they_are_not_far_from_what_happens(self) -> None:
+        """The worst of a million pairs is off by a twentieth of what rounding could do, at least."""
         rng = np.random.default_rng(0)
-        x, y = (torch.from_numpy(rng.normal(size=(1000, 2))).float() for _ in range(2))
-        x_norms, y_norms = knn._squared_norms(x), knn._squared_norms(y)
-        fast = torch.addmm(y_norms.float()[None, :], x, y.mT, alpha=-2).double() + x_norms[:, None]
-        exact = ((x.double()[:, None] - y.double()[None]) ** 2).sum(dim=2)
-        share = (fast - exact).abs() / (2 * knn.gamma(2) + 32 * knn.UNIT) / torch.maximum(x_norms[:, None], y_norms)
-        assert 0.05 < float(share.max()) <= 1
+        below, exact, norms, search = bounds(rng.normal(size=(1000, 2)), rng.normal(size=(1000, 2)))
+        (_, block, _) = next(search._blocks(1000, 1000))
+        explained = torch.stack([search.rounding.of(norms, float(y)) for y in block[:, 3]], dim=1)
+        off = (below + explained - exact).abs() / explained
+        assert 0.05 < float(off.max()) <= 1
 
     def test_no_row_beyond_the_candidates_is_nearer_than_what_is_certified(self) -> None:
         """And the nearest of them is hardly further: what is certified is the distance of the last candidate."""
         rng = np.random.default_rng(1)
         data, queries = rng.normal(size=(500, 3)), torch.from_numpy(rng.normal(size=(40, 3)))
-        search = knn._Search(data, 2, None, torch.device("cpu"))
-        candidates, certain = (search._fast_pass if search.tree is None else search.tree.candidates)(queries, None, 18)
+        candidates, certain = tree.KDTree(data, None).candidates(queries, None, 18)
         squared = ((queries[:, None] - torch.from_numpy(data)[None]) ** 2).sum(dim=2)
         last = squared.gather(1, candidates).amax(dim=1)
         beyond = squared.scatter(1, candidates, torch.inf).amin(dim=1)
@@ -226,21 +245,48 @@ class TestCertificate:
         assert (certain <= last).all()
         torch.testing.assert_close(certain, last, rtol=1e-4, atol=1e-5)
 
-    def test_one_far_row_makes_all_less_certain(self) -> None:
-        """The bound is that of the row of the largest norm, in whatever chunk it is."""
+    @pytest.mark.parametrize("values", [np.float64, np.float32, np.uint8])
+    def test_the_stream_as_well(self, values: type) -> None:
+        """Here what is certified is hardly beyond the k-th: others are not looked at."""
+        rng = np.random.default_rng(1)
+        data, queries = (rng.uniform(0, 255, size=(n, 12)).astype(values) for n in (5000, 40))
+        rows = torch.from_numpy(data.astype(np.float64))
+        search, x = stream.Stream(data, None, 2, torch.device("cpu")), torch.from_numpy(queries.astype(np.float64))
+        candidates, certain = search.candidates(x, None, 18)
+        squared = ((x[:, None] - rows[None]) ** 2).sum(dim=2)
+        beyond = squared.clone()
+        beyond[(candidates >= 0).nonzero()[:, 0], candidates[candidates >= 0]] = torch.inf
+        assert (certain <= beyond.amin(dim=1)).all()
+        torch.testing.assert_close(certain, squared.topk(2, largest=False).values[:, 1], rtol=1e-3, atol=0)
+        assert 2 <= float((candidates >= 0).sum(dim=1).double().mean()) < 3
+
+    def test_one_far_row_makes_no_other_less_certain(self) -> None:
+        """Rounding is reckoned row by row, in whatever block the far one is."""
         rng = np.random.default_rng(3)
         data, queries = rng.normal(size=(300, 11)), torch.from_numpy(rng.normal(size=(9, 11)))
         for row in (0, 150, 299):
             far = data.copy()
             far[row] = 1000
-            search = knn._Search(far, 2, None, torch.device("cpu"))
+            search = stream.Stream(far, None, 2, torch.device("cpu"))
             np.testing.assert_allclose(search.centre.numpy(), far.mean(axis=0))
             assert search.scale == 1024
-            candidates, certain = search._fast_pass(queries, None, 18)
-            last = ((queries[:, None] - torch.from_numpy(far)[candidates]) ** 2).sum(dim=2).amax(dim=1)
-            largest = float(((far - far.mean(axis=0)) ** 2).sum(axis=1).max())
-            assert (last - certain >= 4 * 2.0**-24 * largest).all()
-            assert (last - certain <= 20 * 2.0**-24 * largest).all()
+            candidates, certain = search.candidates(queries, None, 18)
+            squared = ((queries[:, None] - torch.from_numpy(far)[candidates]) ** 2).sum(dim=2)
+            last = squared.masked_fill(candidates < 0, 0).amax(dim=1)
+            beyond = ((queries[:, None] - torch.from_numpy(far)[None]) ** 2).sum(dim=2)
+            beyond.scatter_(1, candidates.clamp(min=0), torch.inf)
+            assert (certain <= beyond.amin(dim=1)).all()
+            assert (certain > squared.masked_fill(candidates < 0, torch.inf).sort(dim=1).values[:, 1]).all()
+            assert (last - certain <= 40 * (11 + 2) * 2.0**-24 * (300 + 11 * 4**2)).all()
+
+    @given(power=st.sampled_from([-300, -30, 0, 30, 100, 300]), seed=st.integers(0, 2**31))
+    def test_beyond_single_precision(self, power: int, seed: int) -> None:
+        """Rows and queries whose squares single precision cannot hold, beside ordinary ones."""
+        rng = np.random.default_rng(seed)
+        data, queries = rng.normal(size=(1500, 11)), rng.normal(size=(6, 11))
+        data[rng.integers(1500, size=3)] *= 10.0 ** min(power, 150)
+        queries[2] *= 10.0 ** min(power, 150)
+        assert_same(nearest_neighbours(queries, data, 3), slow(queries, data, 3))
 
     def test_a_tree_is_for_few_values_that_fit_into_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tree, "MOST_DIMENSIONS", 10)
@@ -251,14 +297,14 @@ class TestCertificate:
     def test_a_tie_at_the_edge_is_doubtful(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A row that is no candidate may tie with the k-th at a smaller index: at equality the slow pass decides."""
         search = knn._Search(np.arange(40.0)[:, None], 3, None, torch.device("cpu"))
-        monkeypatch.setattr(search, "tree", None)
         query = torch.zeros(1, 1, dtype=torch.float64)
         calls = []
         slow_pass = knn._Search._slow_pass
         monkeypatch.setattr(knn._Search, "_slow_pass", lambda *a: calls.append(1) or slow_pass(*a))
         rows = torch.arange(19)[None]
-        for certain, slow in ((4.0, 1), (np.nextafter(4.0, 5), 1)):
-            monkeypatch.setattr(search, "_fast_pass", lambda *_, c=certain: (rows, torch.tensor([c]).double()))
+        for certain, slow in ((4.0, 1), (4.0001, 1)):
+            found = rows, torch.tensor([certain], dtype=torch.float64)
+            monkeypatch.setattr(search.first, "candidates", lambda *_, found=found: found)
             assert search.run(query, None)[1].tolist() == [[0, 1, 2]]
             assert len(calls) == slow
 
