@@ -28,7 +28,7 @@ import mnemoscope as mn
 from benchmarks.timing import row
 from mnemoscope.auditing.copies import conformal_p_values
 
-SPLITS, SHARE, NOISE = 5, 0.05, 0.05
+SPLITS, SHARE, NOISE = 15, 0.05, 0.05
 FOUND, FALSE = 0.95, 0.01
 ROWS, COLUMNS, OTHERS = 30_000, 40, 10_000
 
