@@ -10,6 +10,7 @@ The loss is averaged over dimensions (η/d): with the sum, the published η = 2 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ class Generated(Experiment, frozen=True):
             steps=[self.steps],
         )
         covariance = torch.cov(data.double().T).reshape(self.dim, self.dim)
-        found: Result = {
+        found: dict[str, Any] = {
             "diverged": int(descent.diverged[0]),
             "train_loss": float(descent.losses[0]),
             "generalized_variance": float(torch.linalg.det(covariance)),

@@ -58,7 +58,7 @@ class ImageTheory(RandomFeatureModel, frozen=True):
             scales = torch.from_numpy(spectrum).sqrt()
             items = torch.randn(items.shape, generator=generator, dtype=items.dtype) * scales
         losses = ridge_losses(self, self.ridge, items, generator, spectrum)
-        return losses | {"fourth_cumulant": fourth_cumulant(items, generator)}
+        return {**losses, "fourth_cumulant": fourth_cumulant(items, generator)}
 
     @classmethod
     def plan(cls, preset: Preset, seeds: Seeds) -> list["ImageTheory"]:
