@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from mnemoscope._version import __version__
 from mnemoscope.choose import check_kind, check_whole
-from mnemoscope.data import Dataset, as_dataset
-from mnemoscope.data.arrays import ArrayLike
+from mnemoscope.data import DataLike, Dataset, as_dataset
 from mnemoscope.monitoring.advice.changes import Change, computed, measured, variants
 from mnemoscope.monitoring.advice.power_law import Onset, fit_power_law
 from mnemoscope.monitoring.advice.probe import check_sizes, measure_onset, probe_sizes
@@ -31,7 +30,7 @@ class Advice(AdviceResult, Saved):
 
 
 def advise(
-    data: Dataset | ArrayLike,
+    data: DataLike,
     steps: int,
     *,
     network: NetworkSpec | None = None,
