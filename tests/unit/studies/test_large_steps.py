@@ -185,7 +185,7 @@ def t_wide(value: float) -> Any:
         (Theorems, lambda _: margin_of("excess-risk", math.nan), {"law-excess-risk"}),
         (Stability, lambda t: {"stability_ratio": 1 + t.learning_rate}, {"sharpness"}),
         # Where descent does not settle, its last weights may be as sharp as they like.
-        (Stability, lambda t: {"stability_ratio": 1 + t.learning_rate, "gradient_ratio": t.learning_rate / 100}, set()),
+        (Stability, lambda t: {"stability_ratio": 1 + t.learning_rate, "gradient_ratio": t.learning_rate}, set()),
         (Stability, lambda _: {"gradient_ratio": 1.0}, {"sharpness"}),
         (Stability, lambda _: {"average_ratio": 1.2}, {"sharpness-average"}),
         (Stability, lambda t: {"irregularity": 20 * t.learning_rate}, {"irregularity"}),
@@ -198,7 +198,11 @@ def t_wide(value: float) -> Any:
         (Risk, lambda t: {"excess_risk": 0.5 * t.learning_rate + 0.3}, {"risk-t0.05-eta0.5"}),
         (StepSizes, lambda t: generated(t, 0.001, 0.002), {"crossing"}),
         (StepSizes, lambda t: generated(t, 0.003 if t.seed == 1 else 0.02, 0.01), {"crossing", "crossing-margin"}),
-        (StepSizes, lambda t: {"mmd_gaussian": t_wide(0.005 if t.learning_rate == 2 else 0.02)}, {"no-crossing-at-1"}),
+        (
+            StepSizes,
+            lambda t: {"mmd_gaussian": t_wide(0.005 if t.learning_rate == 2 else 0.02)},
+            {"crossing", "crossing-margin", "no-crossing-at-1"},
+        ),
         (Dimensions, lambda _: {"mmd_optimal": t_wide(1e-6)}, {"dimension-vanishes"}),
         (Dimensions, lambda t: {"mmd_gaussian": t_wide(0.05 if t.dim < 50 else 1e-6)}, set()),
         (Dimensions, lambda t: {"mmd_gaussian": t_wide(1e-3 * t.dim)}, {"dimension", "dimension-vanishes"}),
