@@ -3,6 +3,7 @@
 import contextlib
 import io
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 from unittest import mock
@@ -29,7 +30,10 @@ def run(arguments: Sequence[str], encoding: str = "utf-8") -> Ran:
         mock.patch.object(sys, "argv", ["mnemoscope", *arguments]),
         contextlib.redirect_stdout(streams[0]),
         contextlib.redirect_stderr(streams[1]),
+        warnings.catch_warnings(),
     ):
+        # A grid of a step or two is a user's own business here, and a warning no complaint.
+        warnings.filterwarnings("ignore", r"[\w-]+: (a grid of \d+ steps does not|the samples differ by)", UserWarning)
         try:
             main()
         except SystemExit as stopped:

@@ -355,7 +355,7 @@ class TestCommands:
         def too_large(*_: object) -> None:
             raise MemoryError
 
-        monkeypatch.setattr("mnemoscope.training.draws.Draws.batch", too_large)
+        monkeypatch.setattr("mnemoscope.training.draws.Draws.labelled_batch", too_large)
         ran = run(self.TRAIN.split())
         assert (ran.code, len(ran.complaints)) == (2, 1)
         assert [path.name for path in tmp_path.iterdir()] == ["d.npy"]

@@ -19,8 +19,9 @@ from mnemoscope.auditing.measures import (
     around,
 )
 from mnemoscope.auditing.repeats import Repeated
-from mnemoscope.data import Dataset
+from mnemoscope.data import Dataset, halves
 from mnemoscope.data.arrays import check_finite, row_chunks
+from mnemoscope.monitoring.halves.agreement import mean_item
 from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.processes import EDM
 from mnemoscope.scores import (
@@ -118,13 +119,15 @@ STREAMED: dict[str, tuple[str, Callable[[Path], list[Any]]]] = {
     "empirical Bayes": ("scores/training_points", lambda _: of_score(EmpiricalBayesScore(TRAIN, EDM(), 1e-3))),
     "tempered": ("scores/training_points", lambda _: of_score(TemperedScore(TRAIN, EDM(), 2.0))),
     "conditions": ("scores/conditional", lambda _: [condition_weights(TRAIN, torch.from_numpy(TRAIN[40]), 2.0)]),
-    "nearest neighbours": ("neighbours/knn neighbours/tree", lambda _: of_neighbours()),
+    "nearest neighbours": ("neighbours/knn neighbours/stream neighbours/tree", lambda _: of_neighbours()),
     "measures": ("auditing/measures/tiled", lambda _: of_measures()),
     "whole sets": ("auditing/measures/ct auditing/measures/fld", lambda _: of_whole_sets()),
     "clusters": ("auditing/clusters", lambda _: of_clusters()),
     "references": ("auditing/references", lambda _: of_references()),
     "repeats": ("auditing/repeats", lambda _: [Repeated(TRAIN).first, Repeated(TRAIN).multiplicity]),
     "pca": ("auditing/features/pca auditing/features/base", lambda _: of_features("pca:5")),
+    "z-scores": ("auditing/features/z_scores", lambda _: of_features("z-scores")),
+    "halves": ("monitoring/halves/agreement", lambda _: [mean_item(halves(Dataset(TRAIN, "train"), 3))]),
     "cosine": ("auditing/features/pixels", lambda _: of_features("cosine:pixels")),
     "checks": (
         "auditing/checks",

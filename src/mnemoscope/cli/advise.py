@@ -32,7 +32,7 @@ def advise(
         int | None, typer.Option(help="Channels or units of its first layer.", min=1, max=LARGEST_WIDTH)
     ] = None,
     process: Annotated[str, typer.Option(help="Its forward process.")] = "variance-preserving",
-    noise_draws: Annotated[str, typer.Option(help="Its noise draws of each sample, or inf.")] = "inf",
+    noise_draws: Annotated[str, typer.Option(help="Its noise draws of each sample: from 1 to 1e9, or inf.")] = "inf",
     learning_rate: Annotated[
         float | None, typer.Option(help="Its learning rate; 0.001 if left out.", min=SMALLEST, max=LARGEST)
     ] = None,

@@ -26,7 +26,6 @@ from mnemoscope.scores.base import (
     check_same_process,
     score_device,
 )
-from mnemoscope.torch_state import ode_solver
 
 SOLVERS = ("ode", "adaptive", "sde")
 
@@ -80,7 +79,6 @@ def sample(
             are lost in the number format, no way to tell the event shape, more samples than fit into memory, or a score
             that returns no tensor like x.
         LostSamplesError: samples that are not finite, or that the adaptive solver gives up; it holds the others.
-        MissingExtraError: the adaptive solver's torchdiffeq is not installed.
     """
     n, batch_size, n_steps = check_whole(n, "n"), check_whole(batch_size, "batch_size"), check_whole(n_steps, "n_steps")
     tolerance = check_number(tolerance, "tolerance", "positive")
@@ -89,10 +87,8 @@ def sample(
     check_kind(generator, torch.Generator, "generator")
     called = as_score_function(score)
     check_same_process(score, process)
-    if solver == "adaptive":
-        ode_solver()  # refused before any work where it is not installed
-    check_ends(process, torch.float32 if initial is None else initial.dtype)
     if initial is None:
+        check_ends(process, torch.float32)
         initial = _draw_initial(process, _shape_of(score, event_shape, n), generator)
     else:
         check_floating(initial, "initial", score.event_shape if isinstance(score, Score) else None)
@@ -100,6 +96,7 @@ def sample(
             raise InputError(f"initial holds {initial.shape[0]} items, n is {n}")
         if not bool(torch.isfinite(initial).all()):
             raise InputError("initial holds NaN or Inf")
+        check_ends(process, initial.dtype)
     initial = initial.to(device if device is not None else score_device(score) or initial.device)
 
     grid = ratio_grid(process, n_steps)
