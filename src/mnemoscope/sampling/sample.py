@@ -26,7 +26,6 @@ from mnemoscope.scores.base import (
     check_same_process,
     score_device,
 )
-from mnemoscope.torch_state import ode_solver
 
 SOLVERS = ("ode", "adaptive", "sde")
 
@@ -89,8 +88,6 @@ def sample(
     check_kind(generator, torch.Generator, "generator")
     called = as_score_function(score)
     check_same_process(score, process)
-    if solver == "adaptive":
-        ode_solver()  # refused before any work where it is not installed
     check_ends(process, torch.float32 if initial is None else initial.dtype)
     if initial is None:
         initial = _draw_initial(process, _shape_of(score, event_shape, n), generator)
