@@ -36,7 +36,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "residual": {"choose", "errors", "processes", "torch_state"},
     "random_features": {"choose", "errors", "processes", "progress", "scores"},
     "networks": {"choose", "data", "errors", "extras", "processes", "reading", "residual", "scores", "torch_state"},
-    "sampling": {"choose", "errors", "processes", "progress", "reading", "scores", "torch_state"},
+    "sampling": {"choose", "errors", "processes", "progress", "reading", "scores"},
     "training": {
         *("_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"),
         *("random_features", "reading", "records", "scores", "torch_state"),

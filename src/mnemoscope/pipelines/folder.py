@@ -32,7 +32,10 @@ _TABLE = ".index.json"
 
 def is_pipeline(path: object) -> bool:
     """Whether this is the folder of a pipeline, by what lies in it."""
-    return isinstance(path, str | Path) and (Path(path) / INDEX).is_file()
+    try:
+        return isinstance(path, str | Path) and (Path(path) / INDEX).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def open_pipeline(folder: str | Path) -> Any:
