@@ -42,7 +42,11 @@ def advise(
     ] = None,
     size: Annotated[
         list[int] | None,
-        typer.Option(help="Items that the probe trains on; repeat for several; three up to 64 if left out.", min=2),
+        typer.Option(
+            help="Items that the probe trains on; repeat for several; three up to 64 if left out.",
+            min=2,
+            max=LARGEST_COUNT,
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of the probe for each size.", min=1, max=1000)] = 3,
     probe_steps: Annotated[int, typer.Option(help="Steps of each of them, at most.", min=1, max=LARGEST_COUNT)] = 2000,

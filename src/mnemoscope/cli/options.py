@@ -80,7 +80,8 @@ NSteps = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option(help="Samples of a pipeline computed at once.", min=1, max=LARGEST_COUNT)]
 ClassLabel = Annotated[
-    list[int] | None, typer.Option(help="Of a class-conditional pipeline; of several, samples take turns.", min=0)
+    list[int] | None,
+    typer.Option(help="Of a class-conditional pipeline; of several, samples take turns.", min=0, max=LARGEST_COUNT),
 ]
 Prompt = Annotated[
     list[str] | None, typer.Option(help="Of a text-conditional pipeline; of several, samples take turns.")
