@@ -35,10 +35,10 @@ WORKS = {
 LACKS = {
     "diffusers": "train digits --out new --network unet --steps 1",
     "accelerate": "train digits --out new --network mlp --steps 1",
-    "torchdiffeq": "study run regularization --only symmetric --out new",
+    "torchdiffeq": "study run regularization --only symmetric --out swept",
     "distributed": "study run deep-limits --out new --scheduler local:2",
 }
-"""Module → a command that needs it; only that module is absent then."""
+"""Module → a command that needs it; only that module is absent then. A sweep may keep the folder that it goes on in."""
 
 SCRIPT = """
 import contextlib, io, json, sys
