@@ -150,6 +150,8 @@ def exact(trial: Any) -> dict[str, Any]:
                 "null_high": 1.2,
             }
             return {**numbers, "jump_share": 0.05, "step_correlation": 0.8 if smooth else -0.4, "smooth": float(smooth)}
+        case SmoothnessDesign():
+            return {"step_correlation": 0.8 + 0.01 * (trial.seed % 3) - 0.5 * (trial.steps > 480)}
         case _:
             return {
                 "checkpoint": ("checkpoint", CHECKPOINT),
