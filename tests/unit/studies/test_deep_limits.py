@@ -184,7 +184,7 @@ def checked(planned: Any, change: Change) -> dict[str, Claim]:
 
 def test_exact_results_hold_every_claim(paper: Any) -> None:
     found = checked(paper, lambda _: {})
-    assert len(found) == 27
+    assert len(found) == 29
     assert [name for name, claim in found.items() if not claim.holds] == []
     assert found["maximum-slope"].measured == pytest.approx(-1)
     assert found["accumulated-slope"].measured == pytest.approx(-0.5)
@@ -235,7 +235,7 @@ def test_copies_are_compared_at_the_lowest_loss_that_all_reach(paper: Any) -> No
 
 def test_figures_of_made_up_results(paper: Any) -> None:
     drawn = [plot for kind, trials in paper.items() for plot in kind.plots(results(trials))]
-    assert [plot.name for plot in drawn] == ["depth", "fit", "images", "cifar-10", "scores", "ode", "counter-example"]
+    assert [plot.name for plot in drawn] == ["depth", "fit", "images", "cifar-10", "design", "scores", "ode", "counter-example"]
     for plot in drawn:
         figure = Figure()
         plot.draw(figure)
