@@ -1,7 +1,7 @@
 """The store: one file per finished trial, from which the labelled results are built.
 
     DIR/sweep.json                  what is being swept: attributes, and by its key every trial's kind and spec
-    DIR/trials/KEY.safetensors      one finished trial: arrays, spec, provenance and a SHA-256 over all of them
+    DIR/trials/KEY.safetensors      one finished trial: arrays, spec, provenance and a checksum of all of them
     DIR/failed/KEY.json             one trial that kept failing: spec, traceback, provenance
     DIR/results.zarr                all trials with named dimensions, a group for each kind: xarray.open_datatree
     DIR/lock                        held by the one process that drives the sweep
