@@ -235,7 +235,16 @@ def test_copies_are_compared_at_the_lowest_loss_that_all_reach(paper: Any) -> No
 
 def test_figures_of_made_up_results(paper: Any) -> None:
     drawn = [plot for kind, trials in paper.items() for plot in kind.plots(results(trials))]
-    assert [plot.name for plot in drawn] == ["depth", "fit", "images", "cifar-10", "design", "scores", "ode", "counter-example"]
+    assert [plot.name for plot in drawn] == [
+        "depth",
+        "fit",
+        "images",
+        "cifar-10",
+        "design",
+        "scores",
+        "ode",
+        "counter-example",
+    ]
     for plot in drawn:
         figure = Figure()
         plot.draw(figure)
