@@ -16,6 +16,7 @@ STUDIES: dict[str, str] = {
     "deep-limits": "mnemoscope.studies.deep_limits:DeepLimits",
     "random-features": "mnemoscope.studies.random_features:RandomFeatures",
     "regularization": "mnemoscope.studies.regularization:Regularization",
+    "training-time": "mnemoscope.studies.training_time:TrainingTime",
 }
 """A study's name → its class, as ``module:Class``."""
 

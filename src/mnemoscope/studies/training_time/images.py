@@ -1,0 +1,81 @@
+"""The same on real images: 8×8 digits by an MLP, and Fashion-MNIST by U-Nets."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from mnemoscope.data import Dataset
+from mnemoscope.networks import NetworkSpec
+from mnemoscope.processes import VariancePreserving
+from mnemoscope.studies.images import ImageName, image_names, load_images, missing_images
+from mnemoscope.studies.rows import rows
+from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
+from mnemoscope.studies.training_time.claims import monitor_claims, order_claims, time_claims
+from mnemoscope.studies.training_time.drawing import along_training, times_by_size
+from mnemoscope.studies.training_time.looks import train_and_look
+from mnemoscope.sweeps import Result, grid
+from mnemoscope.training import TrainingSpec
+
+HELD_OUT = 512
+BATCH_SIZE = 64
+LEARNING_RATE = 1e-3
+EMA_DECAY = 0.99
+
+STEPS_PER_ITEM = 200
+NETWORKS = {"digits": ("mlp", 256), "fashion-mnist": ("unet", 32)}
+"""Network and width."""
+
+
+class Images(Experiment, frozen=True):
+    """One training on n images.
+
+    Attributes:
+        data: the images; Fashion-MNIST at 14×14.
+        n: training images.
+        seed: of every draw.
+    """
+
+    data: ImageName
+    n: int = Field(ge=2)
+    seed: int = Field(ge=0)
+
+    def run(self) -> Result:
+        images = load_images(self.data)
+        order = np.random.default_rng(self.seed).permutation(images.n_samples)
+        train, held_out = (
+            Dataset(images.take(part).to_model().numpy(), name, (-1.0, 1.0))
+            for part, name in ((order[: self.n], "train"), (order[self.n :][:HELD_OUT], "held out"))
+        )
+        name, width = NETWORKS[self.data]
+        training = TrainingSpec(
+            steps=STEPS_PER_ITEM * self.n,
+            batch_size=min(self.n, BATCH_SIZE),
+            learning_rate=LEARNING_RATE,
+            ema_decay=EMA_DECAY,
+            seed=self.seed,
+        )
+        network = NetworkSpec(name, images.event_shape, {"width": width})
+        return train_and_look(train, held_out, network, VariancePreserving(), training)
+
+    @classmethod
+    def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["Images"]:
+        if preset == "quick":
+            return grid(cls, data="digits", n=[16, 64], seed=seeds(1))
+        return grid(cls, data=image_names(), n=[16, 32, 64, 128], seed=seeds(3))
+
+    @classmethod
+    def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
+        for data in dict.fromkeys(rows(results)["data"].values):
+            found = rows(results, data=data)
+            yield from time_claims(data, found)
+            yield from order_claims(data, found)
+            yield from monitor_claims(data, found)
+
+    @classmethod
+    def plots(cls, results: xr.Dataset) -> Iterator[Plot]:
+        for data in dict.fromkeys(rows(results)["data"].values):
+            found = rows(results, data=data)
+            yield times_by_size(data, found, missing_images())
+            yield along_training(data, found)
