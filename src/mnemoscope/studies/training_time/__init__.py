@@ -1,10 +1,10 @@
 """Training time: when a model generalizes, when it memorizes, and what a monitor sees of it.
 
-A network first learns the law of its data, after a time τ_gen that does not depend on how many items there are, and then
-the items themselves, after a time τ_mem that grows with their number n (Bonnaire, Urfin, Biroli and Mézard, arXiv
-2505.17638; Favero, Sclocchi and Wyart, 2505.16959). This study trains on a Gaussian mixture and on real images, looks at
-the model as it goes with the library's own ``MemorizationMonitor``, and holds what the monitor says against the copies
-that follow.
+A network first learns the law of its data, after a time τ_gen that does not depend on how many items there are, and
+then the items themselves, after a time τ_mem that grows with their number n (Bonnaire, Urfin, Biroli and Mézard, arXiv
+2505.17638; Favero, Sclocchi and Wyart, 2505.16959). This study trains on a Gaussian mixture and on real images, looks
+at the model as it goes with the library's own ``MemorizationMonitor``, and holds what the monitor says against the
+copies that follow.
 
 ``quick`` runs the mixture and small digits; ``paper`` has more seeds, twice as many items, and U-Nets on Fashion-MNIST.
 """

@@ -56,7 +56,7 @@ def order_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
     yield Claim(
         f"isolated-{name}",
         f"{name}: items that are copied lie further from their nearest neighbour than others (area of the distance as a"
-        f" predictor, mean of {len(areas)} trainings). Prototypes first, as arXiv 2605.30642 has it, would be below .5.",
+        f" predictor, mean of {len(areas)} trainings). Prototypes first (arXiv 2605.30642) would be below .5.",
         "Merger & Goldt (arXiv 2606.14390)",
         float(areas.mean()),
         (0.5, None),
