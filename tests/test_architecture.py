@@ -57,8 +57,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "testing": {"auditing", "errors", "processes", "scores"},
     "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {
-        *("auditing", "choose", "data", "errors", "mean_field", "monitoring", "networks", "output", "pages"),
-        *("processes", "random_features", "residual", "sampling", "scores", "sweeps", "theory", "torch_state"),
+        *("auditing", "choose", "data", "errors", "mean_field", "monitoring", "neighbours", "networks", "output"),
+        *("pages", "processes", "random_features", "residual", "sampling", "scores", "sweeps", "theory", "torch_state"),
         "training",
     },
     "demo": {
