@@ -14,6 +14,7 @@ place.
 import re
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -79,9 +80,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         losses = torch.tensor(state.losses, dtype=torch.float64, device="cpu")
         extra = {"generator": state.generator.get_state(), "losses": losses}
         save_file({**_contiguous(tensors), **extra}, temporary / _OPTIMIZER)
-        files = {name: file_checksum(temporary / name) for name in (_NETWORK, _AVERAGE, _OPTIMIZER)}
-        for name in files:
-            sync_file(temporary / name)
+        files = _checksums_while_syncing(temporary, _NETWORK, _AVERAGE, _OPTIMIZER)
         record = _StateRecord(step=state.step, param_groups=optimizer["param_groups"], files=files)
         if state.scaler is not None:
             record = record.model_copy(update={"scaler": state.scaler.state_dict()})
@@ -199,6 +198,16 @@ def check_files(folder: Path, checksums: dict[str, str], *names: str) -> None:
         with reading(folder / name):
             if not has_checksum(folder / name, checksums.get(name, "")):
                 raise InputError(f"{folder / name}: is damaged: its checksum does not match")
+
+
+def _checksums_while_syncing(folder: Path, *names: str) -> dict[str, str]:
+    """The processor sums the files while the disk takes them."""
+    paths = [folder / name for name in names]
+    with ThreadPoolExecutor(1) as pool:
+        checksums = pool.map(file_checksum, paths)
+        for path in paths:
+            sync_file(path)
+        return dict(zip(names, checksums, strict=True))
 
 
 def _read_state(checkpoint: Path, *files: str) -> _StateRecord:
