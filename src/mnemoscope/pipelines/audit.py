@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from mnemoscope.auditing import Report, audit
-from mnemoscope.data import Dataset, as_dataset, image_layout, load
-from mnemoscope.data.arrays import ArrayLike
+from mnemoscope.data import DataLike, Dataset, as_dataset, image_layout, load
 from mnemoscope.data.options import DEFAULT, Options, shape_remedy
 from mnemoscope.errors import InputError
 from mnemoscope.pipelines.sampling import as_pipeline, picture_shape, sample_pipeline
@@ -19,7 +18,7 @@ N_SAMPLES = 256
 
 def audit_pipeline(
     pipeline: Any,
-    train: Dataset | ArrayLike | str | Path,
+    train: DataLike | str | Path,
     *,
     n: int = N_SAMPLES,
     seed: int = 0,

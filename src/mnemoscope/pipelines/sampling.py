@@ -69,8 +69,7 @@ def sample_pipeline(
     generator = torch.Generator().manual_seed(seed)
     starts = range(0, n, batch_size)
     made = list[Array]()
-    total = len(starts) * (n_steps or given.pop("_usual_steps"))
-    given.pop("_usual_steps", None)
+    total = len(starts) * (n_steps or _usual_steps(opened))
     with progress_bar(f"sampling ({name})", total, enabled=progress) as advance, _sampling(opened, seed, advance):
         for start in starts:
             size = min(batch_size, n - start)
@@ -137,8 +136,14 @@ def _arguments(
         if _N_STEPS not in takes:
             raise InputError(f"n_steps: {name} takes no number of steps")
         given[_N_STEPS] = n_steps
+    return given
+
+
+def _usual_steps(pipeline: Any) -> int:
+    """As many as the pipeline takes by itself; 1 where it does not say."""
+    takes = inspect.signature(type(pipeline).__call__).parameters
     usual = takes[_N_STEPS].default if _N_STEPS in takes else 1
-    return {**given, "_usual_steps": usual if isinstance(usual, int) else 1}
+    return usual if isinstance(usual, int) else 1
 
 
 def _called(
