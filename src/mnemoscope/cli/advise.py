@@ -63,9 +63,8 @@ def advise(
     del max_memory  # it is in force already
     from mnemoscope.data import load, source_paths
     from mnemoscope.monitoring.advice.advise import advise as run_advise
-    from mnemoscope.monitoring.saved import JSON, PAGE
     from mnemoscope.networks import NetworkSpec
-    from mnemoscope.output import atomic_files, check_apart
+    from mnemoscope.output import JSON, PAGE, atomic_files, check_apart
     from mnemoscope.processes import make_process
     from mnemoscope.training import TrainingSpec
 
@@ -92,8 +91,7 @@ def advise(
             seed=seed,
             progress=True,
         )
-        advice.to_json(folder / JSON)
-        advice.to_html(folder / PAGE)
+        advice.write_into(folder)
     if as_json:
         print_json(advice.to_dict())
         return

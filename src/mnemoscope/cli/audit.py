@@ -137,7 +137,6 @@ def audit(
     from mnemoscope.auditing import audit as run_audit
     from mnemoscope.auditing.labels import SOURCE
     from mnemoscope.auditing.measures import STANDARD
-    from mnemoscope.auditing.reports.report import JSON, PAGE
     from mnemoscope.auditing.reports.terminal import (
         axis_table,
         column_table,
@@ -149,7 +148,7 @@ def audit(
     from mnemoscope.data import load_labels, load_together, source_paths
     from mnemoscope.data.options import Options
     from mnemoscope.data.tables import declare
-    from mnemoscope.output import atomic_files, check_apart
+    from mnemoscope.output import JSON, PAGE, atomic_files, check_apart
     from mnemoscope.pipelines.audit import N_SAMPLES, pipeline_samples
     from mnemoscope.pipelines.folder import is_pipeline, open_pipeline
     from mnemoscope.torch_state import usable_device
@@ -197,8 +196,7 @@ def audit(
             seed=seed,
             progress=True,
         )
-        report.to_json(folder / JSON)
-        report.to_html(folder / PAGE)
+        report.write_into(folder)
     if report.key is not None:
         print_line(f"key of the report's hashes, which is stored nowhere: {report.key.hex()}", err=True)
     if as_json:

@@ -45,8 +45,7 @@ def halves(
     del max_memory  # it is in force already
     from mnemoscope.data import source_paths
     from mnemoscope.monitoring.halves.runs import compare_runs
-    from mnemoscope.monitoring.saved import JSON, PAGE
-    from mnemoscope.output import atomic_files, check_apart
+    from mnemoscope.output import JSON, PAGE, atomic_files, check_apart
     from mnemoscope.training import run_paths
 
     inputs = [*run_paths(run_a), *run_paths(run_b), *([] if data is None else source_paths(data))]
@@ -63,8 +62,7 @@ def halves(
             seed=seed,
             progress=True,
         )
-        report.to_json(folder / JSON)
-        report.to_html(folder / PAGE)
+        report.write_into(folder)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -19,11 +19,15 @@ from mnemoscope.output.folders import (
 )
 from mnemoscope.output.lines import writing
 from mnemoscope.output.locks import is_still, open_lock, try_lock
+from mnemoscope.output.saved import JSON, PAGE, Saved
 from mnemoscope.output.signals import stopped_by, uninterrupted
 from mnemoscope.output.temporaries import remove_temporaries, temporary_path
 from mnemoscope.output.together import atomic_companions, atomic_files
 
 __all__ = [
+    "JSON",
+    "PAGE",
+    "Saved",
     "atomic_companions",
     "atomic_file",
     "atomic_files",

@@ -1,7 +1,6 @@
 """The report of an audit: its result, which shows itself to machines and to people."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,55 +9,27 @@ from mnemoscope.auditing.reports.axes import HEADLINES, axes
 from mnemoscope.auditing.reports.record import payload
 from mnemoscope.auditing.result import AuditResult
 from mnemoscope.errors import InputError
-from mnemoscope.output import atomic_files, write_json, write_text
+from mnemoscope.output import Saved
 from mnemoscope.pages import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-JSON, PAGE = "report.json", "report.html"
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report(AuditResult):
+class Report(AuditResult, Saved):
     """The result of ``audit``, and how it is shown: files, a notebook, a data frame, a figure, a model card."""
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``report.json``; its schema is ``report.schema.json`` in this package."""
         return payload(self)
 
-    def to_json(self, path: str | Path) -> None:
-        """Write ``report.json``, whole or not at all.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        write_json(path, self.to_dict())
-
-    def to_html(self, path: str | Path) -> None:
-        """Write a self-contained page, whole or not at all.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
+    def page(self) -> str:
+        """The content of ``report.html``, which loads nothing from outside."""
         from mnemoscope.auditing.reports.page import audit_page  # draws: only pages pay for matplotlib's import
 
-        write_text(path, audit_page(self))
-
-    def save(self, folder: str | Path, *, force: bool = False) -> None:
-        """Write ``report.json`` and ``report.html`` into a folder, both or none.
-
-        Args:
-            folder: made if it is not there.
-            force: whether a report that is there already may be replaced.
-
-        Raises:
-            OutputError: a report is there and ``force`` is not given, or the folder cannot be written to.
-        """
-        with atomic_files(folder, (JSON, PAGE), force=force) as temporary:
-            self.to_json(temporary / JSON)
-            self.to_html(temporary / PAGE)
+        return audit_page(self)
 
     def model_card(self) -> str:
         """A section in Markdown for a model card: verdict, both axes, settings, fingerprints."""

@@ -9,8 +9,8 @@ from mnemoscope.monitoring.advice.changes import Change, computed, measured, var
 from mnemoscope.monitoring.advice.power_law import Onset, fit_power_law
 from mnemoscope.monitoring.advice.probe import check_sizes, measure_onset, probe_sizes
 from mnemoscope.monitoring.advice.result import AdviceResult
-from mnemoscope.monitoring.saved import Saved
 from mnemoscope.networks import NetworkSpec
+from mnemoscope.output import Saved
 from mnemoscope.processes import Process, VariancePreserving
 from mnemoscope.progress import progress_bar
 from mnemoscope.training import TrainingSpec

@@ -13,7 +13,7 @@ from mnemoscope.data import Halves
 from mnemoscope.monitoring.halves.agreement import denoiser_agreement, sample_agreement
 from mnemoscope.monitoring.halves.result import HalvesResult
 from mnemoscope.monitoring.models import PREDICTIONS, Model, place_of
-from mnemoscope.monitoring.saved import Saved
+from mnemoscope.output import Saved
 from mnemoscope.processes import Process
 from mnemoscope.processes.base import standard_normal
 from mnemoscope.sampling import SOLVERS, sample

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from mnemoscope.output import atomic_files, write_json, write_text
+from mnemoscope.output.atomic import write_json, write_text
+from mnemoscope.output.together import atomic_files
 
 JSON, PAGE = "report.json", "report.html"
 
@@ -47,5 +48,13 @@ class Saved(ABC):
             OutputError: a report is there and ``force`` is not given, or the folder cannot be written to.
         """
         with atomic_files(folder, (JSON, PAGE), force=force) as temporary:
-            self.to_json(temporary / JSON)
-            self.to_html(temporary / PAGE)
+            self.write_into(temporary)
+
+    def write_into(self, folder: Path) -> None:
+        """Write both into a folder that is there.
+
+        Raises:
+            OutputError: one cannot be written.
+        """
+        self.to_json(folder / JSON)
+        self.to_html(folder / PAGE)
