@@ -1,6 +1,7 @@
 """What the looks say of the times, of their order, and of the monitor."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,9 +14,16 @@ SOURCE = "Bonnaire et al. (arXiv 2505.17638), Favero et al. (arXiv 2505.16959)"
 OWN = "this study"
 
 
-def time_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
+def claims_of(name: str, trainings: xr.Dataset) -> Iterator[Claim]:
+    """All of them, of trainings along ``trial`` that differ in n and seed."""
+    table = times(trainings)
+    yield from _times(name, table)
+    yield from _order(name, table)
+    yield from _monitor(name, table)
+
+
+def _times(name: str, table: Any) -> Iterator[Claim]:
     """τ_gen stays, τ_mem grows."""
-    table = times(found)
     general = mean_time(table, "generalizes", "n")
     fold = table.n.max() / table.n.min()
     yield Claim(
@@ -38,9 +46,8 @@ def time_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
     )
 
 
-def order_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
+def _order(name: str, table: Any) -> Iterator[Claim]:
     """What comes first."""
-    table = times(found)
     first = (table.closer < table.memorizes.fillna(np.inf)).mean()
     before = (table.closer < table.turns).groupby(table.n).mean()
     counted = ", ".join(f"{share:.0%} at n = {n}" for n, share in before.items())
@@ -63,9 +70,8 @@ def order_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
     )
 
 
-def monitor_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
+def _monitor(name: str, table: Any) -> Iterator[Claim]:
     """The monitor says so in time, and stopping by it costs nothing."""
-    table = times(found)
     both = table[np.isfinite(table.memorizes)]
     lead = both.memorizes / both.onset
     yield Claim(
@@ -82,15 +88,15 @@ def monitor_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
         float(np.exp(np.log(lead).mean(skipna=False))),
         (None, 2.0),
     )
-    copies, price = zip(*(_stopped(found.isel(trial=row)) for row in range(found.sizes["trial"])), strict=True)
     yield Claim(
         f"stopped-copies-{name}",
         f"{name}: of a model stopped at the last look before onset no copies are shown (largest lower bound).",
         OWN,
-        max(copies),
+        float(table.stopped_copies.max()),
         (None, 0.0),
     )
-    upper = ttest_1samp(price, 0).confidence_interval(0.95).high if len(price) > 2 else max(price)
+    price = table.stopped_price.to_numpy()
+    upper = ttest_1samp(price, 0).confidence_interval(0.95).high if len(price) > 2 else price.max()
     yield Claim(
         f"stopped-quality-{name}",
         f"{name}: and its held-out loss is no worse than at the end of the training (upper end of the 95 % interval of"
@@ -99,13 +105,3 @@ def monitor_claims(name: str, found: xr.Dataset) -> Iterator[Claim]:
         float(upper),
         (None, 0.0),
     )
-
-
-def _stopped(training: xr.Dataset) -> tuple[float, float]:
-    """Copies at the last look before onset, and the logarithm of the held-out loss there over that at the end."""
-    looks = training.dropna("step", subset=["held_out_loss"])
-    state = looks.state.values
-    stop = int(np.argmax(state >= 1)) - 1 if (state >= 1).any() else len(state) - 1
-    stop = max(stop, 0)
-    loss = looks.held_out_loss.values
-    return float(looks.copies.values[stop]), float(np.log(loss[stop] / loss[-1]))

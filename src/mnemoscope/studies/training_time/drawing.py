@@ -26,9 +26,10 @@ CURVES = {
 
 def times_by_size(name: str, found: xr.Dataset, note: str = "") -> Plot:
     """Every time against n."""
+    table = times(found)
 
     def draw(figure: Figure) -> None:
-        table, axes = times(found), figure.add_subplot()
+        axes = figure.add_subplot()
         for marker, (time, label) in zip("osD^", TIMES.items(), strict=True):
             mean = mean_time(table, time, "n")
             (line,) = axes.plot(mean.index, mean, label=label)
@@ -39,7 +40,7 @@ def times_by_size(name: str, found: xr.Dataset, note: str = "") -> Plot:
         axes.tick_params(axis="x", which="minor", bottom=False)
         axes.legend(fontsize=8)
 
-    slope, low, high = exponent(times(found), "memorizes")
+    slope, low, high = exponent(table, "memorizes")
     caption = (
         f"{name}: when a model generalizes, is seen to come closer, and copies. Lines join geometric means over seeds;"
         f" τ_mem grows like n to the power {slope:.2f} ({low:.2f} to {high:.2f}).{note}"

@@ -12,7 +12,7 @@ from mnemoscope.processes import VariancePreserving
 from mnemoscope.studies.images import ImageName, image_names, load_images, missing_images
 from mnemoscope.studies.rows import rows
 from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
-from mnemoscope.studies.training_time.claims import monitor_claims, order_claims, time_claims
+from mnemoscope.studies.training_time.claims import claims_of
 from mnemoscope.studies.training_time.drawing import along_training, times_by_size
 from mnemoscope.studies.training_time.looks import train_and_look
 from mnemoscope.sweeps import Result, grid
@@ -68,10 +68,7 @@ class Images(Experiment, frozen=True):
     @classmethod
     def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
         for data in dict.fromkeys(rows(results)["data"].values):
-            found = rows(results, data=data)
-            yield from time_claims(data, found)
-            yield from order_claims(data, found)
-            yield from monitor_claims(data, found)
+            yield from claims_of(data, rows(results, data=data))
 
     @classmethod
     def plots(cls, results: xr.Dataset) -> Iterator[Plot]:

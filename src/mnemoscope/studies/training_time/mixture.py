@@ -18,7 +18,7 @@ from mnemoscope.networks import NetworkSpec
 from mnemoscope.processes import VariancePreserving
 from mnemoscope.studies.rows import rows
 from mnemoscope.studies.study import Claim, Experiment, Plot, Preset, Seeds
-from mnemoscope.studies.training_time.claims import monitor_claims, order_claims, time_claims
+from mnemoscope.studies.training_time.claims import claims_of
 from mnemoscope.studies.training_time.drawing import along_training, times_by_setting, times_by_size
 from mnemoscope.studies.training_time.looks import train_and_look
 from mnemoscope.sweeps import Result, grid
@@ -80,10 +80,7 @@ class Mixture(Experiment, frozen=True):
 
     @classmethod
     def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
-        usual = rows(results, **USUAL)
-        yield from time_claims("mixture", usual)
-        yield from order_claims("mixture", usual)
-        yield from monitor_claims("mixture", usual)
+        yield from claims_of("mixture", rows(results, **USUAL))
 
     @classmethod
     def plots(cls, results: xr.Dataset) -> Iterator[Plot]:

@@ -6,7 +6,8 @@
     onset          the monitor says that the model starts to memorize
     turns          the held-out loss is least
 
-A time that never comes is NaN.
+A time that never comes is NaN. With them stand, of the last look before onset (of the last of all where there is none),
+``stopped_copies`` and ``stopped_price``, the logarithm of the held-out loss there over that at the end.
 """
 
 from typing import Any
@@ -42,12 +43,15 @@ def times_of(training: xr.Dataset) -> dict[str, float]:
     least = int(np.argmin(loss))
     fallen = (loss[0] - loss) / max(loss[0] - loss[least], np.finfo(float).tiny)
     state = looks.state.values
+    stop = max(0, int(np.argmax(state >= 1)) - 1) if (state >= 1).any() else len(state) - 1
     return {
         "generalizes": first_time(steps, fallen, DONE),
         "memorizes": first_time(steps, looks.copies.values, COPIED),
         "closer": float(steps[np.argmax(looks.beyond.values > 0)]) if (looks.beyond.values > 0).any() else np.nan,
         "onset": float(steps[np.argmax(state >= 1)]) if (state >= 1).any() else np.nan,
         "turns": float(steps[least]),
+        "stopped_copies": float(looks.copies.values[stop]),
+        "stopped_price": float(np.log(loss[stop] / loss[-1])),
     }
 
 
