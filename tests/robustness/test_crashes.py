@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from mnemoscope.auditing.features import cache
+from mnemoscope.data.files import save_array
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.output import (
     atomic_companions,
@@ -27,11 +31,13 @@ from mnemoscope.output import (
     open_lock,
     output_folder,
     remove_temporaries,
+    write_json,
     write_text,
 )
 from mnemoscope.output.signals import stopped_by, uninterrupted
 from mnemoscope.sweeps import sweep
 from mnemoscope.sweeps.files import lock, replace_folder
+from mnemoscope.training import checkpoint
 from tests.robustness.command import run
 from tests.robustness.faults import FAULTS, DeadError, Fault, Steps, steps
 from tests.unit.sweeps.sweep_trials import Coin
@@ -66,11 +72,7 @@ def write_checkpoint(place: Path, text: str) -> None:
 
 
 def write_table(place: Path, text: str) -> None:
-    def write(folder: Path) -> None:
-        folder.mkdir()
-        fill(folder, ("a", "b"), text)
-
-    replace_folder(place / "table", write)
+    replace_folder(place / "table", {"a": text.encode(), "b": text.encode()})
 
 
 @dataclass(frozen=True)
@@ -267,6 +269,19 @@ class TestWriters:
 
 
 class TestSignals:
+    def test_while_a_folder_is_made_and_held(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The signal waits until the lock is taken, and what was made goes again."""
+        taken = locks.try_lock
+
+        def interrupted(descriptor: int) -> bool:
+            signal.raise_signal(signal.SIGINT)
+            return taken(descriptor)
+
+        monkeypatch.setattr(locks, "try_lock", interrupted)
+        with pytest.raises(KeyboardInterrupt), held_folder(tmp_path / "new" / "out"):
+            pytest.fail("it was interrupted")
+        assert list(tmp_path.iterdir()) == []
+
     def test_steps_that_belong_together(self) -> None:
         done = []
         with pytest.raises(KeyboardInterrupt), uninterrupted():
@@ -447,3 +462,41 @@ def test_a_full_disk_for_stdout() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (2, "mnemoscope: stdout: cannot be written (No space left on device)\n")
+
+
+def write_features(path: Path) -> None:
+    cache._write(path, "key", np.zeros((700, 8), np.float32))
+
+
+def write_weights(path: Path) -> None:
+    with atomic_file(path) as temporary:
+        checkpoint.save_weights(torch.nn.Linear(60, 90), temporary)
+
+
+def write_results(path: Path) -> None:
+    replace_folder(path, {"0.0": bytes(20_000)})
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "x.npy": lambda path: save_array(path, np.arange(5000.0)),
+    "x.npz": lambda path: save_array(path, np.random.default_rng(0).random(5000)),
+    "x.safetensors": lambda path: save_array(path, np.arange(5000.0)),
+    "x.json": lambda path: write_json(path, list(range(5000))),
+    "features": write_features,
+    "weights": write_weights,
+    "results": write_results,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_disk_that_is_full_one_byte_before_the_end(name: str, tmp_path: Path) -> None:
+    """Whatever buffers lie between us and the disk, what does not fit in them is not taken for written."""
+    WRITERS[name](tmp_path / name)
+    whole = max(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    shutil.rmtree(tmp_path)
+    for size in (whole - 1, whole - 100, whole - 4000, whole // 2, 1):
+        tmp_path.mkdir(exist_ok=True)
+        with files_of_at_most(size), pytest.raises(OutputError):
+            WRITERS[name](tmp_path / name)
+        assert list(tmp_path.iterdir()) == [], size
+    WRITERS[name](tmp_path / name)

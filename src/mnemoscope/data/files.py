@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,7 +22,8 @@ from mnemoscope.output import atomic_file, check_output_file
 from mnemoscope.reading import limits_memory, reading
 
 _WRITERS: dict[str, Callable[[BinaryIO, Array], object]] = {
-    ".npy": lambda file, array: np.save(file, array, allow_pickle=False),
+    # Into a file of the system numpy writes through a buffer of C, and is not told when the disk is full at its end.
+    ".npy": lambda file, array: np.save(SimpleNamespace(write=file.write), array, allow_pickle=False),
     ".npz": lambda file, array: np.savez_compressed(file, images=array),
     ".safetensors": lambda file, array: file.write(serialize_safetensors({"images": array})),
 }

@@ -4,7 +4,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mnemoscope.errors import InputError, OutputError
@@ -119,13 +119,14 @@ def held_folder(folder: str | Path) -> Iterator[tuple[Path, bool]]:
     """
     path = Path(folder)
     made = _missing(path)
-    try:
-        output_folder(path)
-    except BaseException:
-        _remove_empty(made)
-        raise
-    with held(path):  # who does not get it removes nothing: another process may have made it since
+    with ExitStack() as holding:
         try:
+            output_folder(path)
+            try:
+                holding.enter_context(held(path))
+            except InputError:
+                made = []  # another process has it, and may have made it since
+                raise
             yield path, bool(made)
         except BaseException:
             _remove_empty(made)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -11,11 +11,11 @@ from mnemoscope.errors import InputError, OutputError
 from mnemoscope.output import is_still, open_lock, try_lock, uninterrupted, writing
 
 
-def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a new folder, then make ``path`` stand for it in one step.
+def replace_folder(path: Path, content: Mapping[str, bytes]) -> None:
+    """Write files, by their names within it, to a new folder, then make ``path`` stand for it in one step.
 
-    A folder cannot be replaced in one step, a symbolic link can: ``path`` is a relative link to the folder that
-    ``write`` filled, and folders it no longer stands for are removed. Only one process may do this at a time.
+    A folder cannot be replaced in one step, a symbolic link can: ``path`` is a relative link to the new folder, and
+    folders it no longer stands for are removed. Only one process may do this at a time.
 
     Raises:
         OutputError: the disk refuses, or ``path`` is a folder of someone else's. What was there stays.
@@ -26,7 +26,9 @@ def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
         raise OutputError(f"{path}: exists and was not written by mnemoscope")
     with writing(path):
         try:
-            write(fresh)
+            for name, file in content.items():
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+                (fresh / name).write_bytes(file)
             with uninterrupted():
                 link.symlink_to(fresh.name)
                 link.replace(path)

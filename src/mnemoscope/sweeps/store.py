@@ -21,6 +21,7 @@ from typing import Any
 
 import numcodecs  # type: ignore[import-untyped]
 import xarray as xr
+from zarr.storage import MemoryStore
 
 from mnemoscope.errors import InputError
 from mnemoscope.output import atomic_file, output_folder, output_subfolder, uninterrupted, writing
@@ -232,10 +233,10 @@ class Store:
             f"/{kind}": {str(name): {"compressors": [compressor]} for name in node.variables}
             for kind, node in tree.children.items()
         }
-        replace_folder(
-            self.results_path,
-            lambda path: tree.to_zarr(path, zarr_format=2, consolidated=True, encoding=encoding),
-        )
+        # Into memory first: zarr writes in threads, which go on after an interruption.
+        content: dict[str, Any] = {}
+        tree.to_zarr(MemoryStore(content), zarr_format=2, consolidated=True, encoding=encoding)
+        replace_folder(self.results_path, {name: buffer.to_bytes() for name, buffer in content.items()})
         return tree
 
     @property
