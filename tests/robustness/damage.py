@@ -14,11 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel
 import numpy as np
+import pandas
 import torch
 import zarr
 from PIL import Image
 from safetensors.numpy import save
+
+from tests.unit.data.built import dicom_file
 
 KINDS = ("flip", "byte", "cut", "drop", "repeat", "append", "number", "digits", "zeros", "swap")
 """What may happen to a file, see ``damaged``."""
@@ -124,6 +128,23 @@ def _tar_of_images() -> bytes:
     return file.getvalue()
 
 
+def _parquet() -> bytes:
+    file = io.BytesIO()
+    table = {"size": np.arange(40) + 0.5, "colour": [f"c{row % 3}" for row in range(40)]}
+    pandas.DataFrame(table).to_parquet(file)
+    return file.getvalue()
+
+
+def _scan() -> bytes:
+    image = nibabel.Nifti1Image(np.moveaxis(PIXELS, 0, 2), np.eye(4))
+    return bytes(image.to_bytes())
+
+
+def _dicom() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return dicom_file(Path(folder, "a.dcm"), PIXELS[0], "smith").read_bytes()
+
+
 def _torch(array: np.ndarray) -> bytes:
     file = io.BytesIO()
     torch.save({"images": torch.from_numpy(array)}, file)
@@ -160,6 +181,10 @@ SOURCES: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "a.pt": (_torch(PIXELS), _same),
     "a.zarr.zip": (_zarr(PIXELS), _same),
     "a.csv": (b"size,colour\n" + b"".join(b"%d.5,c%d\n" % (row, row % 3) for row in range(40)), _same),
+    "a.parquet": (_parquet(), _same),
+    "a.nii": (_scan(), _same),
+    "inner.nii.gz": (_scan(), lambda content: gzip.compress(content, mtime=0)),
+    "a.dcm": (_dicom(), _same),
     "a.png": (_picture("PNG"), _same),
     "a.jpg": (_picture("JPEG"), _same),
     "a.gif": (_picture("GIF"), _same),

@@ -13,7 +13,7 @@ from mnemoscope.data.labels import load_labels
 from mnemoscope.data.laws import Gaussian, GaussianMixture, Law, LinearManifold
 from mnemoscope.data.look import load_together, look
 from mnemoscope.data.objects import DataLike, as_compared, as_dataset
-from mnemoscope.data.sources import SOURCES, ArrayFile, Look, Source, formats, load_digits
+from mnemoscope.data.sources import SOURCES, ArrayFile, Look, Source, load_digits
 from mnemoscope.data.tables import Declaration, TableSchema
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "as_compared",
     "as_dataset",
     "check_savable",
-    "formats",
     "from_model",
     "halves",
     "image_layout",

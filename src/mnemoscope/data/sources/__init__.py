@@ -1,5 +1,6 @@
 """Sources of data sets, one file each, and the table of them: a new source is a class that stands in ``SOURCES``."""
 
+from pathlib import Path
 from typing import Any
 
 from mnemoscope.data.sources.archives import TarOfImages, ZipOfImages
@@ -19,7 +20,7 @@ from mnemoscope.errors import InputError
 
 _OBJECTS: tuple[Source, ...] = (HuggingFaceDataset(), DataLoaderSource(), TorchDatasetSource(), ListOfPictures())
 
-SOURCES: tuple[Source, ...] = (
+_STORED: tuple[Source, ...] = (
     Digits(),
     HuggingFaceHub(),
     *ARRAY_FILES,
@@ -32,9 +33,9 @@ SOURCES: tuple[Source, ...] = (
     NiftiFile(),
     DicomFile(),
     Folder(),
-    DataFrameSource(),
-    *_OBJECTS,
 )
+
+SOURCES = (*_STORED, DataFrameSource(), *_OBJECTS)
 """In the order in which they are asked: the first that recognises a source reads it."""
 
 
@@ -47,7 +48,7 @@ def source_of(where: Any, name: str) -> Source:
     for source in SOURCES:
         if source.recognises(where):
             return source
-    raise InputError(f"{name}: unknown format; mnemoscope reads {formats()}")
+    raise InputError(f"{name}: unknown format; mnemoscope reads {_formats(where)}")
 
 
 def is_object_source(where: Any) -> bool:
@@ -55,9 +56,9 @@ def is_object_source(where: Any) -> bool:
     return any(source.recognises(where) for source in _OBJECTS)
 
 
-def formats() -> str:
-    """What is read, in words."""
-    return ", ".join(source.reads for source in SOURCES)
+def _formats(where: Any) -> str:
+    """What is read of the kind, in words: objects are no answer to who has a file."""
+    return ", ".join(source.reads for source in (_STORED if isinstance(where, str | Path) else SOURCES))
 
 
-__all__ = ["SOURCES", "ArrayFile", "Look", "Source", "formats", "is_object_source", "load_digits", "source_of"]
+__all__ = ["SOURCES", "ArrayFile", "Look", "Source", "is_object_source", "load_digits", "source_of"]
