@@ -112,7 +112,7 @@ def audit(
         int | None, typer.Option("--n", help="Samples of a pipeline; 256 if left out.", min=1, max=LARGEST_COUNT)
     ] = None,
     n_steps: NSteps = None,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = None,
     class_label: ClassLabel = None,
     prompt: Prompt = None,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("mnemoscope-audit"),
@@ -158,9 +158,10 @@ def audit(
 
     place, certificates = usable_device(device, "--device"), certificates_of(tls_ca, tls_cert, tls_key)
     conditions = conditions_of(class_label, prompt)
-    if not is_pipeline(generated) and any(each is not None for each in (n, n_steps, conditions)):
+    if not is_pipeline(generated) and any(each is not None for each in (n, n_steps, batch_size, conditions)):
         raise InputError(
-            f"{generated}: --n, --n-steps, --class-label and --prompt are of a pipeline's folder, this is none"
+            f"{generated}: --n, --n-steps, --batch-size, --class-label and --prompt are of a pipeline's folder, this is"
+            " none"
         )
     check_apart([out / JSON, out / PAGE], source_paths(generated, train, holdout))
     with atomic_files(out, (JSON, PAGE), force=force) as folder:
@@ -172,7 +173,7 @@ def audit(
         files = {training: train, samples: generated if pipeline is None else None, held_out: holdout}
         sets = load_together(files, progress=True, **form)
         if pipeline is not None:
-            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size, "conditions": conditions}
+            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size or 64, "conditions": conditions}
             asked = Options(resize, channels)
             sets[samples] = pipeline_samples(
                 pipeline, sets[training], n or N_SAMPLES, form=asked, seed=seed, progress=True, **drawing

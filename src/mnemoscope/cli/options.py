@@ -78,19 +78,31 @@ NSteps = Annotated[
     int | None,
     typer.Option(help="Steps of the sampler; 64, of a pipeline its own, if left out.", min=1, max=LARGEST_COUNT),
 ]
-BatchSize = Annotated[int, typer.Option(help="Samples of a pipeline computed at once.", min=1, max=LARGEST_COUNT)]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(help="Samples computed at once; 1024, of a pipeline 64, if left out.", min=1, max=LARGEST_COUNT),
+]
 ClassLabel = Annotated[
-    list[int] | None,
-    typer.Option(help="Of a class-conditional pipeline; of several, samples take turns.", min=0, max=LARGEST_COUNT),
+    list[str] | None,
+    typer.Option(
+        help="Of a conditional run: the class to sample, all of them if left out. Of a class-conditional pipeline: a "
+        "number from 0; of several, samples take turns."
+    ),
 ]
 Prompt = Annotated[
     list[str] | None, typer.Option(help="Of a text-conditional pipeline; of several, samples take turns.")
 ]
 
 
-def conditions_of(class_label: list[int] | None, prompt: list[str] | None) -> dict[str, list[Any]] | None:
-    """The conditions that were given, as pipelines call them."""
-    given: dict[str, list[Any]] = {"class_labels": class_label or [], "prompt": prompt or []}
+def conditions_of(class_label: list[str] | None, prompt: list[str] | None) -> dict[str, list[Any]] | None:
+    """The conditions that were given for a pipeline, as it calls them.
+
+    Raises:
+        InputError: a class that is no number.
+    """
+    if wrong := [label for label in class_label or [] if not re.fullmatch(r"[0-9]{1,9}", label)]:
+        raise InputError(f"--class-label of a pipeline must be a whole number from 0 to 999999999, got {wrong[0]!r}")
+    given: dict[str, list[Any]] = {"class_labels": [int(label) for label in class_label or []], "prompt": prompt or []}
     return {name: values for name, values in given.items() if values} or None
 
 

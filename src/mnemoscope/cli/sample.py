@@ -40,18 +40,19 @@ def sample(
         str | None, typer.Option(help="ode (if left out), adaptive or sde; a pipeline has its own.")
     ] = None,
     n_steps: NSteps = None,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = None,
     class_label: ClassLabel = None,
     prompt: Prompt = None,
     weights: Annotated[
         str | None, typer.Option(help="Of a run: average (if left out), over its last steps, or raw.")
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Of a run that was conditional: the class to sample; all of them if left out.")
-    ] = None,
     guidance: Annotated[
         float | None,
-        typer.Option(help="How far --label is followed: 1 (if left out) is its own score.", min=0, max=LARGEST),
+        typer.Option(
+            help="Of a conditional run: how far --class-label is followed; 1 (if left out) is its own score.",
+            min=0,
+            max=LARGEST,
+        ),
     ] = None,
     process: Annotated[
         str | None, typer.Option(help="Forward process of empirical:DATA; variance-preserving if left out.")
@@ -77,14 +78,16 @@ def sample(
     about = out.with_name(out.name + ".json")
     check_savable(out)
     check_output_file(about)
-    conditions, spec = conditions_of(class_label, prompt), {"n": n, "seed": seed}
-    own = is_pipeline(model)
+    own, label, spec = is_pipeline(model), None, {"n": n, "seed": seed}
     if own:
         of_others = {"solver": solver, "process": process, "regularizer": regularizer, "weights": weights}
         _refuse(model, "has its own", **of_others)
-        _refuse(model, "is for a run; a pipeline has --class-label and --prompt", label=label, guidance=guidance)
+        _refuse(model, "is for a run, this is a pipeline", guidance=guidance)
     else:
-        _refuse(model, "is for a pipeline's folder, this is none", class_label=class_label, prompt=prompt)
+        _refuse(model, "is for a pipeline's folder, this is none", prompt=prompt)
+        label, *more = class_label or [None]
+        if more:
+            raise InputError(f"{model}: --class-label is one class of a run, or all if left out")
     if model.startswith(EMPIRICAL):
         check_apart([out, about], source_paths(model.removeprefix(EMPIRICAL)))
     else:
@@ -92,7 +95,8 @@ def sample(
     with atomic_companions(out) as folder:
         if own:
             pipeline = as_pipeline(model)
-            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size, "conditions": conditions}
+            conditions = conditions_of(class_label, prompt)
+            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size or 64, "conditions": conditions}
             drawn = sample_pipeline(pipeline, n, seed=seed, progress=True, **drawing)
             origin = {
                 "pipeline": type(pipeline).__name__,
@@ -101,7 +105,11 @@ def sample(
             spec |= {name: value for name, value in drawing.items() if value is not None}
         else:
             score, forward, value_range, origin = _open_model(model, process, regularizer, weights, label, guidance)
-            how: dict[str, Any] = {"solver": solver or "ode", "n_steps": n_steps or 64}
+            how: dict[str, Any] = {
+                "solver": solver or "ode",
+                "n_steps": n_steps or 64,
+                "batch_size": batch_size or 1024,
+            }
             generator = torch.Generator().manual_seed(seed)
             drawn = from_model(run_sample(score, forward, n, generator=generator, progress=True, **how), value_range)
             spec |= how
@@ -131,9 +139,7 @@ def _open_model(
     from mnemoscope.training import load_run
 
     if model.startswith(EMPIRICAL):
-        for option, given in (("weights", weights), ("label", label), ("guidance", guidance)):
-            if given is not None:
-                raise InputError(f"--{option} is for a run: the exact score has none")
+        _refuse(model, "is for a run: the exact score has none", weights=weights, class_label=label, guidance=guidance)
         data = load(model.removeprefix(EMPIRICAL), progress=True)
         forward = make_process(process or "variance-preserving")
         origin = {"empirical": data.label, "fingerprint": data.fingerprint, "process": forward.spec()}
@@ -144,7 +150,7 @@ def _open_model(
     if regularizer is not None:
         raise InputError("--regularizer is for empirical:DATA: a trained network's score is what it is")
     if guidance is not None and label is None:
-        raise InputError("--guidance is towards a class: --label says which")
+        raise InputError("--guidance is towards a class: --class-label says which")
     conditional = {"label": label, "guidance": 1.0 if guidance is None else guidance}
     run = load_run(model, weights=weights or "average", **conditional)  # type: ignore[arg-type]
     if weights is not None and run.step is None:

@@ -86,8 +86,8 @@ def test_conditional(run: Run, tmp_path: Path, labels: str) -> None:
     assert described["training"]["label_dropout"] == 0.2
     sample = "sample run --n 3 --n-steps 3 --out "
     for out, more in (
-        ("one.npy", f"--label {names[0]}"),
-        ("far.npy", f"--label {names[0]} --guidance 4"),
+        ("one.npy", f"--class-label {names[0]}"),
+        ("far.npy", f"--class-label {names[0]} --guidance 4 --batch-size 2"),
         ("all.npy", ""),
     ):
         code, _, err = run(f"{sample}{out} {more}")
@@ -97,7 +97,10 @@ def test_conditional(run: Run, tmp_path: Path, labels: str) -> None:
     assert not np.allclose(one, every)
     about = json.loads(Path("far.npy.json").read_text())["model"]
     assert (about["label"], about["guidance"]) == (names[0], 4.0)
-    code, _, err = run(f"{sample}no.npy --label d")
+    assert json.loads(Path("far.npy.json").read_text())["spec"]["batch_size"] == 2
+    code, _, err = run(f"{sample}no.npy --class-label {names[0]} --class-label {names[1]}")
+    assert (code, "--class-label is one class of a run" in err) == (2, True)
+    code, _, err = run(f"{sample}no.npy --class-label d")
     assert (code, "label: unknown name 'd', choose one of" in err) == (2, True)
     code, _, err = run(train("--classes", labels, "--resume"))
     assert (code, "was training label_dropout=0.2" in err) == (2, True)
@@ -167,7 +170,7 @@ def test_options_of_other_models(run: Run) -> None:
     ):
         code, _, err = run(f"train x.npy --out rf --network random-features {option}")
         assert (code, f"--{name}: has no meaning for --network random-features" in err) == (2, True), err
-    for option in ("--label a", "--guidance 2"):
+    for option in ("--class-label a", "--guidance 2"):
         code, _, err = run(f"sample empirical:digits --n 4 --out e.npy {option}")
         assert (code, f"{option.split()[0]} is for a run: the exact score has none" in err) == (2, True), err
     assert run(train())[0] == 0

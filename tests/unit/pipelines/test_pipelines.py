@@ -99,6 +99,14 @@ def test_the_command_line(whole: Path, tmp_path: Path) -> None:
             ["sample", str(whole), "--n", "2", "--solver", "sde", "--out", str(tmp_path / "y.npy")],
             "--solver has its own",
         ),
+        (
+            ["sample", str(whole), "--n", "2", "--class-label", "cat", "--out", str(tmp_path / "y.npy")],
+            "--class-label of a pipeline must be a whole number",
+        ),
+        (
+            ["audit", "digits", "digits", "--batch-size", "2", "--out", str(tmp_path / "no")],
+            "are of a pipeline's folder",
+        ),
         (["audit", "digits", "digits", "--n-steps", "2", "--out", str(tmp_path / "no")], "are of a pipeline's folder"),
     ):
         done = run(words)
