@@ -78,16 +78,17 @@ def sample(
     about = out.with_name(out.name + ".json")
     check_savable(out)
     check_output_file(about)
-    own, label, spec = is_pipeline(model), None, {"n": n, "seed": seed}
+    own, spec = is_pipeline(model), {"n": n, "seed": seed}
+    label: str | None = None
     if own:
         of_others = {"solver": solver, "process": process, "regularizer": regularizer, "weights": weights}
         _refuse(model, "has its own", **of_others)
         _refuse(model, "is for a run, this is a pipeline", guidance=guidance)
     else:
         _refuse(model, "is for a pipeline's folder, this is none", prompt=prompt)
-        label, *more = class_label or [None]
-        if more:
-            raise InputError(f"{model}: --class-label is one class of a run, or all if left out")
+        if class_label is not None:
+            label, *more = class_label
+            _refuse(model, "is one class of a run, or all if left out", class_label=more or None)
     if model.startswith(EMPIRICAL):
         check_apart([out, about], source_paths(model.removeprefix(EMPIRICAL)))
     else:
