@@ -104,8 +104,14 @@ def check_memory(path: str | Path, needed: float) -> None:
     free = free_memory()
     if free is not None and needed > free:
         limit = _max_memory.get()
-        of = "" if limit is None else f" of the {limit / 1e9:.1f} GB that it may take in all"
-        raise InputError(f"{path}: needs {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free{of}")
+        of = "" if limit is None else f" of the {_size(limit)} that it may take in all"
+        raise InputError(f"{path}: needs {_size(needed)} of memory, {_size(free)} are free{of}")
+
+
+def _size(n_bytes: float) -> str:
+    """In the unit in which it shows."""
+    unit, name = next((one for one in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if n_bytes >= one[0] / 10), (1, "bytes"))
+    return f"{n_bytes / unit:{'.0f' if unit == 1 else '.1f'}} {name}"
 
 
 @contextmanager

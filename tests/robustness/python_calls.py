@@ -59,6 +59,7 @@ DATA: dict[str, Any] = {
     "records": np.zeros(40, [("x", "f4"), ("y", "f4")]),
     "masked": np.ma.masked_array(ITEMS, ITEMS > 0.9),
     "unmasked": np.ma.masked_array(ITEMS),
+    "matrix": np.asarray(ITEMS).reshape(len(ITEMS), -1).view(np.matrix),
     "NaN": np.where(np.arange(40)[:, None] == 7, np.nan, ITEMS),
     "infinite": np.where(np.arange(40)[:, None] == 7, np.inf, ITEMS),
     "big-endian": ITEMS.astype(">f4"),

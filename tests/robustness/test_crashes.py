@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ from mnemoscope.output import (
     write_text,
 )
 from mnemoscope.output.signals import stopped_by, uninterrupted
-from mnemoscope.sweeps import sweep
+from mnemoscope.sweeps import store, sweep
 from mnemoscope.sweeps.files import lock, replace_folder
 from mnemoscope.training import checkpoint
 from tests.robustness.command import run
@@ -421,6 +422,22 @@ def test_what_was_killed_while_it_made_a_folder_is_cleared_when_the_folder_is_th
     (tmp_path / ".mnemoscope-0123456789abcdef.tmp").mkdir()
     write_pages(tmp_path, "new")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("at", ["output_folder", "lock", "output_subfolder", "write_record"])
+def test_a_sweep_that_is_interrupted_before_it_begins_leaves_nothing(
+    at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = getattr(store, at)
+
+    def interrupted(*arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return done(*arguments)
+
+    monkeypatch.setattr(store, at, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep([Coin(bias=0.5, seed=0)], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sweep_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def as_array(values: Any, name: str = "data") -> Array:
     if isinstance(values, TorchDataset | DataLoader):
         raise InputError(f"{name}: is a {type(values).__name__}, not an array: mnemoscope.load reads it")
     try:
-        return np.asanyarray(values)
+        return values if isinstance(values, StoredArray) else np.asarray(values)
     except Exception as error:  # whatever an object's own __array__ raises
         raise InputError(f"{name}: cannot be made an array ({one_line(str(error) or type(error).__name__)})") from error
 

@@ -14,7 +14,7 @@ was not; seconds and hosts stay in the trial files. No pickle is ever read.
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,27 +73,29 @@ class Store:
             InputError: another process drives it, or ``write_manifest`` says so.
             OutputError: the store cannot be made or written to.
         """
-        fresh = not self.root.exists()
-        with uninterrupted():
-            output_folder(self.root)
-        with self.lock():
+        fresh, mine = not self.root.exists(), False
+        with ExitStack() as holding:
             try:
+                with uninterrupted():
+                    output_folder(self.root)
+                    holding.enter_context(self.lock())
+                    mine = True
                 self.create()
                 self.write_manifest(trials, attrs)
             except BaseException:
-                if not self._manifest.exists():
-                    self._remove_empty(fresh)
+                if mine and not self._manifest.exists():
+                    self._remove_empty()
+                if fresh:
+                    with suppress(OSError):
+                        self.root.rmdir()
                 raise
             yield
 
-    def _remove_empty(self, fresh: bool) -> None:
+    def _remove_empty(self) -> None:
         root, *inner = self._folders
-        with suppress(OSError):
-            for folder in inner:
-                folder.rmdir()
-            (root / "lock").unlink()
-            if fresh:
-                root.rmdir()
+        for remove in (*(folder.rmdir for folder in inner), (root / "lock").unlink):
+            with suppress(OSError):
+                remove()
 
     def lock(self) -> AbstractContextManager[None]:
         """The right to drive this sweep, for one process at a time.

@@ -72,7 +72,7 @@ def as_numbers(name: str, values: ArrayLike) -> NDArray[Any]:
             raise InputError(f"{name}: has masked values: fill them, or leave their items out")
         return np.asarray(values.data)
     try:
-        return np.asanyarray(values)
+        return values if isinstance(values, np.memmap) else np.asarray(values)
     except Exception as error:  # whatever an object's own __array__ raises: of a sparse tensor, of one with a gradient
         why = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{name}: needs an array of numbers ({why})") from error
