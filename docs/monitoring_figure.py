@@ -26,7 +26,7 @@ def train(steps: int) -> list[MonitorRecord]:
     process, generator = mn.VariancePreserving(), torch.Generator().manual_seed(0)
     network = mn.build_network(mn.NetworkSpec("mlp", (8, 8), {"width": 256}), seed=0)
     score, optimizer = mn.NetworkScore(network, process, (8, 8)), torch.optim.Adam(network.parameters(), 1e-3)
-    monitor = mn.MemorizationMonitor(items, holdout, process, n_samples=300)
+    monitor = mn.MemorizationMonitor(items, holdout, process, n_items=N, n_samples=300)
     ends = process.ratio(torch.tensor([process.t_min, process.t_max], dtype=torch.float64)).log()
     looks = set(np.geomspace(50, steps, LOOKS).round().astype(int).tolist())
     for step in range(1, steps + 1):

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
-from scipy.stats import norm, rankdata, t
+from scipy.special import ndtri, stdtrit
+from scipy.stats import rankdata
 
 from mnemoscope.auditing.intervals import LEVEL
 
@@ -73,7 +74,7 @@ def area_bound(found: float, n: int, m: int, error: float, *, upper: bool = Fals
         return 1 - area_bound(1 - found, n, m, error)
     if found <= 0:
         return 0.0
-    z = float(norm.isf(error))
+    z = -float(ndtri(error))
 
     def beyond(a: float) -> float:
         spread = 1 + ((n + m) / 2 - 1) * ((1 - a) / (2 - a) + a / (1 + a))
@@ -112,5 +113,5 @@ def paired_share(train: Float[np.ndarray, " pairs"], holdout: Float[np.ndarray, 
 
 
 def _around(value: float, parts: Float[np.ndarray, " pairs"]) -> Signal:
-    half = float(t.isf(_TAIL, len(parts) - 1) * parts.std(ddof=1) / math.sqrt(len(parts)))
+    half = float(-stdtrit(len(parts) - 1, _TAIL) * parts.std(ddof=1) / math.sqrt(len(parts)))
     return Signal(value, (value - half, value + half), 0.0)

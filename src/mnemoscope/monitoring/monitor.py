@@ -71,7 +71,7 @@ class MemorizationMonitor:
         process: Process,
         *,
         levels: Sequence[float] | None = None,
-        n_items: int = 128,
+        n_items: int = 48,
         predicts: str = "score",
         n_samples: int = 0,
         solver: str = "ode",

@@ -70,7 +70,7 @@ class Probe:
         process: Process,
         *,
         levels: Sequence[float] | None = None,
-        n_items: int = 128,
+        n_items: int = 48,
         batch_size: int = 256,
         seed: int = 0,
     ) -> None:

@@ -28,6 +28,7 @@ from mnemoscope.scores import Score
 from mnemoscope.sweeps import Result
 from mnemoscope.training import TrainingSpec, fit
 
+ITEMS = 128  # of train, and held out: this study's, whatever the monitor's default
 SAMPLES = 256
 MANY_SAMPLES = 1024
 """Of the finished training, to see who is copied."""
@@ -60,8 +61,9 @@ def train_and_look(
     """
     steps = look_steps(training.steps)
     monitor = MemorizationMonitor(
-        train, held_out, process, n_samples=SAMPLES, n_steps=SAMPLER_STEPS, seed=training.seed, looks=len(steps)
-    )
+        train, held_out, process, n_items=ITEMS, n_samples=SAMPLES, n_steps=SAMPLER_STEPS, seed=training.seed,
+        looks=len(steps),
+    )  # fmt: skip
 
     def watch(score: Score, step: int) -> None:
         if step in steps:
