@@ -4,7 +4,10 @@
 
 Ten probes each of an 8-dimensional mixture of two Gaussians, of digits at 8×8 and of Fashion-MNIST at 14×14: networks
 of a few hidden units, two trainings each on 8, 12 and 16 items, and then one on 32 items, from another seed, until it
-memorizes. Trainings take seconds; a data set takes some minutes on one quiet core.
+memorizes. A probe takes 20 to 30 seconds of one quiet core, of Fashion-MNIST 90.
+
+A probe without a law gives no interval and is counted as such. A training that did not come to its onset in 6,000 steps
+contradicts only intervals that end before.
 """
 
 import sys
@@ -37,8 +40,8 @@ def data(name: str) -> Dataset:
     return Dataset(law.sample(2000, torch.Generator().manual_seed(0)).float().numpy(), name)
 
 
-def holds(items: Dataset, width: int, seed: int) -> bool:
-    """Whether one probe's interval holds the onset of one training on more items."""
+def holds(items: Dataset, width: int, seed: int) -> bool | None:
+    """Whether one probe's interval holds the onset of one training on more items; None where it gave none."""
     network, process = mn.NetworkSpec("mlp", items.event_shape, {"width": width}), mn.VariancePreserving()
     start = time.process_time()
     advice = mn.advise(
@@ -46,8 +49,10 @@ def holds(items: Dataset, width: int, seed: int) -> bool:
         probe_steps=PROBE_STEPS, try_changes=False, seed=100 * seed,
     )  # fmt: skip
     found = measure_onset(items, process, network, TRAINING, TARGET, 100 * seed + 99, MOST)
-    step = found.last if found.step is None else found.step
-    within = advice.prediction is not None and advice.prediction.interval[0] <= step <= advice.prediction.interval[1]
+    within = None
+    if advice.prediction is not None:
+        low, high = advice.prediction.interval
+        within = high >= found.last if found.step is None else low <= found.step <= high
     onsets = ", ".join(f"{each.n}: {'none' if each.step is None else round(each.step)}" for each in advice.onsets)
     told = "no law" if advice.prediction is None else [round(end) for end in advice.prediction.interval]
     print(
@@ -63,10 +68,11 @@ def rows(names: list[str] | None = None, probes: int = PROBES) -> list[dict[str,
     """All rows, in order; Fashion-MNIST only where it is installed."""
     found = []
     for name in names or [name for name in WIDTHS if name != "fashion" or FASHION.is_dir()]:
-        share = sum(holds(data(name), WIDTHS[name], seed) for seed in range(probes)) / probes
-        found.append(
-            row(f"onsets inside the adviser's interval, {name}, {probes} probes", share, PROMISED, share >= PROMISED)
-        )
+        held = [holds(data(name), WIDTHS[name], seed) for seed in range(probes)]
+        told = [each for each in held if each is not None]
+        share = sum(told) / len(told) if told else 0.0
+        what = f"onsets inside the adviser's interval, {name}, {len(told)} of {probes} probes with one"
+        found.append(row(what, share, PROMISED, share >= PROMISED))
     return found
 
 

@@ -109,3 +109,19 @@ def test_networks_of_the_library_and_in_double_precision(generator: torch.Genera
     linear = torch.nn.Linear(DIM, DIM, dtype=torch.float64)
     double = MemorizationMonitor(train, holdout, PROCESS, n_samples=20, n_steps=2).update(lambda x, t: linear(x), 1)
     assert double.samples.n == 20
+
+
+def test_what_a_look_costs(generator: torch.Generator) -> None:
+    """Three outputs at each level of 48 training and 48 held-out items, however many there are."""
+    train, holdout = LAW.sample(200, generator), LAW.sample(100, generator)
+    law, evaluated = LawScore(LAW, PROCESS), list[int]()
+
+    def model(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        evaluated.append(len(x))
+        return law.denoiser(x, t)
+
+    watching = MemorizationMonitor(train, holdout, PROCESS, predicts="denoiser")
+    for step in (1, 2):  # the first look also sees whether its time is on the right scale
+        evaluated.clear()
+        watching.update(model, step)
+    assert sum(evaluated) == 3 * 4 * (48 + 48)
