@@ -63,6 +63,7 @@ def sample(room: str, n: int, seed: int) -> list[Change]:
 def examine(room: str, n: int, seed: int, jobs: int) -> tuple[list[Change], dict[str, dict[str, str]]]:
     """What became of each change, by its name."""
     files = [str(path) for pattern in ROOMS[room][1] for path in sorted(Path().glob(pattern))]
+    suite.check_only("mnemoscope." + ROOMS[room][0].removesuffix(".py"))
     state = suite.digest(Path("src"), *map(Path, files))
     free = [suite.make_copy(BUILD / f"copy-{job}").absolute() for job in range(jobs)]
     tests = suite.survey(free[0], files, (BUILD / f"{room}-{state}.json").absolute(), BUILD / f"{room}.log")

@@ -5,6 +5,7 @@ mutant costs its tests and little more.
 """
 
 import contextlib
+import gc
 import hashlib
 import importlib
 import json
@@ -21,15 +22,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import coverage
+import jaxtyping
 import pytest
 
 from benchmarks.mutants.changes import Change
 
 LIBRARIES = (
-    *("accelerate", "diffusers", "hypothesis", "jinja2", "matplotlib.pyplot", "numcodecs", "pandas"),
+    *("accelerate", "beartype", "diffusers", "hypothesis", "jinja2", "matplotlib.pyplot", "numcodecs", "pandas"),
     *("PIL.Image", "pydantic", "rich.console", "scipy.stats", "sklearn.neighbors", "sklearn.mixture", "torch"),
     *("torchdiffeq", "typer.testing", "xarray", "zarr"),
 )
+_INSTALL = jaxtyping.install_import_hook
 SECONDS, MEMORY = 90.0, 8 * 2**30
 """Recorded seconds of tests that one mutant meets at most, and bytes that it may take."""
 
@@ -72,6 +75,13 @@ class Suite:
 def load_libraries() -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # the forks need not look through the libraries
+
+
+def check_only(module: str) -> None:
+    """Let the tests check shapes in this module or package alone: in all of them that is most of a run's time."""
+    jaxtyping.install_import_hook = lambda _, checker: _INSTALL(module, checker)
 
 
 def digest(*folders: Path) -> str:
@@ -176,9 +186,8 @@ def make_copy(target: Path) -> Path:
     return target
 
 
-# The libraries are here already: their plugins' assertions stay as they are.
-_EARLY = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
-_QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=line", *_EARLY)
+# That an assertion fails is enough, without its values.
+_QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=line", "--assert=plain")
 
 
 def _file(test: str) -> str:
