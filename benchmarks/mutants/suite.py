@@ -33,8 +33,8 @@ LIBRARIES = (
     *("torchdiffeq", "typer.testing", "xarray", "zarr"),
 )
 _INSTALL = jaxtyping.install_import_hook
-SECONDS, MEMORY = 90.0, 8 * 2**30
-"""Recorded seconds of tests that one mutant meets at most, and bytes that it may take."""
+SECONDS, PATIENCE, MEMORY = 90.0, 20.0, 8 * 2**30
+"""Recorded seconds of tests that one mutant meets at most, further ones for each, and bytes that it may take."""
 
 
 @dataclass
@@ -123,10 +123,8 @@ def meet(copy: Path, suite: Suite, tests: list[str]) -> int:
     files = list(dict.fromkeys(map(_file, tests)))
     killed_by = copy / "killed-by"
     killed_by.unlink(missing_ok=True)
-    # Of the processor's time, so that other work on the machine ends nothing; what waits for ever ends much later.
-    limit = 60 + 4 * math.ceil(sum(suite.seconds[test] for test in tests))
-    work = lambda: pytest.main([*files, *_QUIET, "-x"], plugins=[_Chosen(tests, killed_by)])  # noqa: E731
-    return start(copy, copy / "log", work, limit)
+    chosen = _Chosen({test: suite.seconds[test] for test in tests}, killed_by)
+    return start(copy, copy / "log", lambda: pytest.main([*files, *_QUIET, "-x"], plugins=[chosen]), limited=True)
 
 
 def outcome(copy: Path, child: int, status: int) -> tuple[str, str]:
@@ -140,8 +138,8 @@ def outcome(copy: Path, child: int, status: int) -> tuple[str, str]:
     return "killed", by.read_text() if by.exists() else f"status {status}: " + (copy / "log").read_text()[-200:]
 
 
-def start(copy: Path, log: Path, work: Callable[[], int], seconds: int | None = None) -> int:
-    """A fork of this process, in a group of its own, whose mnemoscope is that of ``copy``; with a limit on its time."""
+def start(copy: Path, log: Path, work: Callable[[], int], *, limited: bool = False) -> int:
+    """A fork of this process, in a group of its own, whose mnemoscope is that of ``copy``."""
     sys.stdout.flush()
     child = os.fork()
     if child:
@@ -153,9 +151,8 @@ def start(copy: Path, log: Path, work: Callable[[], int], seconds: int | None = 
         os.dup2(file, 1)
         os.dup2(file, 2)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-        if seconds is not None:
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-            signal.alarm(20 * seconds)
+        if limited:
+            _limit(PATIENCE)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         sys.path.insert(0, str(copy / "src"))
         os.environ["PYTHONPATH"] = str(copy / "src")
@@ -165,6 +162,13 @@ def start(copy: Path, log: Path, work: Callable[[], int], seconds: int | None = 
         os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(code)
+
+
+def _limit(seconds: float) -> None:
+    """End this process after so many seconds more of the processor, or ten times as many of waiting."""
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds), resource.RLIM_INFINITY))
+    signal.alarm(math.ceil(10 * seconds))
 
 
 def end(child: int) -> None:
@@ -208,13 +212,17 @@ class _Recorder:
 
 
 class _Chosen:
-    """Runs some tests in a given order, and writes which failed."""
+    """Runs some tests in a given order, each for no longer than it may take, and writes which failed."""
 
-    def __init__(self, tests: list[str], killed_by: Path) -> None:
-        self.place, self.killed_by = {test: n for n, test in enumerate(tests)}, killed_by
+    def __init__(self, seconds: dict[str, float], killed_by: Path) -> None:
+        self.seconds, self.killed_by = seconds, killed_by
+        self.place = {test: n for n, test in enumerate(seconds)}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda i: self.place[i.nodeid])
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        _limit(PATIENCE + 4 * self.seconds[nodeid])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:

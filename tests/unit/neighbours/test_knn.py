@@ -1,5 +1,6 @@
 """Exact means exact: index and distance, ties included, against slow twins and scikit-learn."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -201,6 +202,21 @@ def bounds(x: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, to
     below = torch.cat([part.reshape(n, -1) for part in seen], dim=1)[:, : len(y)].double() + (norms**2)[:, None]
     exact = ((torch.from_numpy(x)[:, None] - torch.from_numpy(y)[None]) ** 2).sum(dim=2) / search.scale**2
     return below - search.rounding.of(norms, 0.0)[:, None], exact, norms, search
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_no_number_is_found_wherever_it_is(dtype: type[np.floating], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whatever block, whether or not it is among the rows that centre and scale come from."""
+    for name, n in (("_SOME", 2), ("_BLOCK_ROWS", 7)):
+        monkeypatch.setattr(stream, name, n)
+    monkeypatch.setattr(knn, "_QUERY_BLOCK", 7)
+    clean = np.random.default_rng(0).normal(size=(30, 3)).astype(dtype)
+    for row, bad in zip(range(0, 30, 3), itertools.cycle([np.nan, np.inf, -np.inf])):
+        dirty = clean.copy()
+        dirty[row, 1] = bad
+        for name, sets in (("data", (clean, dirty)), ("queries", (dirty, clean))):
+            with pytest.raises(InputError, match=f"{name}: item {row} holds NaN or Inf"):
+                nearest_neighbours(*sets, 2)
 
 
 class TestCertificate:
