@@ -66,7 +66,8 @@ def examine(room: str, n: int, seed: int, jobs: int) -> tuple[list[Change], dict
     suite.check_only("mnemoscope." + ROOMS[room][0].removesuffix(".py"))
     state = suite.digest(Path("src"), *map(Path, files))
     free = [suite.make_copy(BUILD / f"copy-{job}").absolute() for job in range(jobs)]
-    tests = suite.survey(free[0], files, (BUILD / f"{room}-{state}.json").absolute(), BUILD / f"{room}.log")
+    place = Path("src/mnemoscope", ROOMS[room][0])
+    tests = suite.survey(free[0], place, files, (BUILD / f"{room}-survey.json").absolute(), BUILD / f"{room}.log")
     stored = BUILD / f"{room}.jsonl"
     past = [json.loads(line) for line in stored.read_text().splitlines()] if stored.exists() else []
     found = {one["name"]: one for one in past if one["state"] == state}

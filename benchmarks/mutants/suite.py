@@ -93,29 +93,47 @@ def digest(*folders: Path) -> str:
     return found.hexdigest()[:16]
 
 
-def survey(copy: Path, files: list[str], cache: Path, log: Path) -> Suite:
-    """Run the tests of a room once over the unchanged package, and see which lines each reaches."""
-    if not cache.exists():
-        data = cache.with_suffix(".coverage")
-        seconds = cache.with_suffix(".seconds")
-        options = ["--cov=mnemoscope", "--cov-context=test", "--cov-report="]
-        os.environ["COVERAGE_FILE"] = str(data)
-        child = start(copy, log, lambda: pytest.main([*files, *_QUIET, *options], plugins=[_Recorder(seconds)]))
-        try:
-            _, status = os.waitpid(child, 0)
-        finally:
-            end(child)
-        if status:
-            raise SystemExit(f"the tests do not pass without any change: {log}")
-        suite = Suite(json.loads(seconds.read_text()))
-        found = coverage.CoverageData(str(data))
-        found.read()
-        for path in found.measured_files():
-            name = str(Path(path).relative_to(copy))
-            for line, contexts in found.contexts_by_lineno(path).items():
-                suite.reached[f"{name}:{line}"] = sorted({c.rpartition("|")[0] for c in contexts})
-        cache.write_text(json.dumps({"seconds": suite.seconds, "reached": suite.reached}))
-    return Suite(**json.loads(cache.read_text()))
+def survey(copy: Path, room: Path, files: list[str], cache: Path, log: Path) -> Suite:
+    """Which lines each test of a room reaches, over the unchanged package; of files that are as they were, once."""
+    states = {file: digest(room, Path(file)) for file in files}
+    known = json.loads(cache.read_text()) if cache.exists() else {}
+    if changed := [file for file in files if known.get(file, {}).get("state") != states[file]]:
+        found = _reached(copy, room, changed, cache, log)
+        for file in changed:
+            seconds = {test: each for test, each in found.seconds.items() if _file(test) == file}
+            own = {"", *seconds}  # "": when the module is loaded
+            reached = {where: sorted(own.intersection(tests)) for where, tests in found.reached.items()}
+            known[file] = {"state": states[file], "seconds": seconds, "reached": reached}
+        cache.write_text(json.dumps(known))
+    suite = Suite({})
+    for file in files:
+        suite.seconds |= known[file]["seconds"]
+        for where, some in known[file]["reached"].items():
+            suite.reached.setdefault(where, []).extend(some)
+    return suite
+
+
+def _reached(copy: Path, room: Path, files: list[str], cache: Path, log: Path) -> Suite:
+    data, seconds = cache.with_suffix(".coverage"), cache.with_suffix(".seconds")
+    options = ["--cov=mnemoscope", "--cov-context=test", "--cov-report="]
+    os.environ["COVERAGE_FILE"] = str(data)
+    child = start(copy, log, lambda: pytest.main([*files, *_QUIET, *options], plugins=[_Recorder(seconds)]))
+    try:
+        _, status = os.waitpid(child, 0)
+    finally:
+        end(child)
+    if status:
+        raise SystemExit(f"the tests do not pass without any change: {log}")
+    suite = Suite(json.loads(seconds.read_text()))
+    found = coverage.CoverageData(str(data))
+    found.read()
+    for path in found.measured_files():
+        name = str(Path(path).relative_to(copy))
+        if not name.startswith(str(room)):
+            continue
+        for line, contexts in found.contexts_by_lineno(path).items():
+            suite.reached[f"{name}:{line}"] = sorted({c.rpartition("|")[0] for c in contexts})
+    return suite
 
 
 def meet(copy: Path, suite: Suite, tests: list[str]) -> int:
