@@ -62,7 +62,7 @@ def sample(room: str, n: int, seed: int) -> list[Change]:
 
 def examine(room: str, n: int, seed: int, jobs: int) -> tuple[list[Change], dict[str, dict[str, str]]]:
     """What became of each change, by its name."""
-    files = [str(path) for pattern in ROOMS[room][1] for path in sorted(Path().glob(pattern))]
+    files = [str(file) for pattern in ROOMS[room][1] for path in sorted(Path().glob(pattern)) for file in _tests(path)]
     suite.check_only("mnemoscope." + ROOMS[room][0].removesuffix(".py"))
     state = suite.digest(Path("src"), *map(Path, files))
     free = [suite.make_copy(BUILD / f"copy-{job}").absolute() for job in range(jobs)]
@@ -105,6 +105,10 @@ def examine(room: str, n: int, seed: int, jobs: int) -> tuple[list[Change], dict
         for child in running:
             suite.end(child)
     return sampled, found
+
+
+def _tests(path: Path) -> list[Path]:
+    return sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
 
 
 def name(change: Change) -> str:
