@@ -62,9 +62,10 @@ def sample(room: str, n: int, seed: int) -> list[Change]:
 
 def examine(room: str, n: int, seed: int, jobs: int) -> tuple[list[Change], dict[str, dict[str, str]]]:
     """What became of each change, by its name."""
-    files = [str(file) for pattern in ROOMS[room][1] for path in sorted(Path().glob(pattern)) for file in _tests(path)]
+    places = [path for pattern in ROOMS[room][1] for path in sorted(Path().glob(pattern))]
+    files = [str(file) for path in places for file in _tests(path)]
     suite.check_only("mnemoscope." + ROOMS[room][0].removesuffix(".py"))
-    state = suite.digest(Path("src"), *map(Path, files))
+    state = suite.digest(Path("src"), *places)
     free = [suite.make_copy(BUILD / f"copy-{job}").absolute() for job in range(jobs)]
     place = Path("src/mnemoscope", ROOMS[room][0])
     tests = suite.survey(free[0], place, files, (BUILD / f"{room}-survey.json").absolute(), BUILD / f"{room}.log")
