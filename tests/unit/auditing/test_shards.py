@@ -152,6 +152,18 @@ def test_a_training_set_that_changes_is_refused(tmp_path: Path) -> None:
     assert load(tmp_path / "train.npy").array[::2].place is None
 
 
+@pytest.mark.parametrize(("n", "expected"), [(3, 2), (8, 4), (9, 3), (10, 4), (40, 4)])
+def test_as_many_shards_as_wanted_but_none_of_few_rows(
+    n: int, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "FEWEST_ROWS", 2)
+    monkeypatch.setattr(shards, "SHARDS", 4)
+    data = np.random.default_rng(0).normal(size=(n, 3))
+    with shards.sharded_search(tmp_path / "shards", scheduler=None) as search:
+        search(data[:2], data, 1)
+        assert search.computed == expected
+
+
 def test_the_same_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "FEWEST_ROWS", 80)
     monkeypatch.setattr(shards, "_QUERIES", 2000)
