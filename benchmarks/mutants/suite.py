@@ -11,6 +11,7 @@ import importlib
 import json
 import math
 import os
+import re
 import resource
 import shutil
 import signal
@@ -50,12 +51,15 @@ class Suite:
     reached: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, change: Change) -> list[str]:
-        """The tests that reach a change, or any line of its module if its own runs only when that is loaded."""
-        first, last = change.lines
-        tests = {t for n in range(first, last + 1) for t in self.reached.get(f"{change.path}:{n}", ())}
+        """The tests that reach a change; where it is made once, when the module is loaded, those that reach its use."""
+        tests = self._through(change.path, range(change.lines[0], change.lines[1] + 1))
         if "" in tests:
-            tests = {t for where, some in self.reached.items() if where.startswith(f"{change.path}:") for t in some}
+            every = {t for where, some in self.reached.items() if where.startswith(f"{change.path}:") for t in some}
+            tests = self._through(change.path, _uses(change)) - {""} or every
         return [test for test in self.seconds if test in tests]
+
+    def _through(self, path: str, lines: Iterable[int]) -> set[str]:
+        return {test for line in lines for test in self.reached.get(f"{path}:{line}", ())}
 
     def order(self, tests: Iterable[str], change: Change, killer: str) -> list[str]:
         """What is likely to notice first, then the cheap, file by file; what passes ``SECONDS`` is left out."""
@@ -70,6 +74,16 @@ class Suite:
             if total <= SECONDS or not chosen:
                 chosen.append(test)
         return chosen
+
+
+def _uses(change: Change) -> list[int]:
+    """The lines of a module that name what a statement sets; none if it sets nothing that has names."""
+    text = Path(change.path).read_text(encoding="utf-8").splitlines()
+    first, last = change.lines
+    if not (found := re.match(r"\s*(\w+(?:, \w+)*)(?::[^=]*)? = ", text[first - 1])):
+        return []
+    used = re.compile(rf"\b({found[1].replace(', ', '|')})\b")
+    return [n for n, line in enumerate(text, 1) if not first <= n <= last and used.search(line)]
 
 
 def load_libraries() -> None:
