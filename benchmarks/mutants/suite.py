@@ -78,8 +78,7 @@ class Suite:
 
 def _uses(change: Change) -> list[int]:
     """The lines of a module that name what a statement sets; none if it sets nothing that has names."""
-    text = Path(change.path).read_text(encoding="utf-8").splitlines()
-    first, last = change.lines
+    text, (first, last) = Path(change.path).read_text(encoding="utf-8").splitlines(), change.lines
     if not (found := re.match(r"\s*(\w+(?:, \w+)*)(?::[^=]*)? = ", text[first - 1])):
         return []
     used = re.compile(rf"\b({found[1].replace(', ', '|')})\b")
