@@ -62,10 +62,13 @@ def sample(room: str, n: int, seed: int) -> list[Change]:
 
 def examine(room: str, n: int, seed: int, jobs: int) -> tuple[list[Change], dict[str, dict[str, str]]]:
     """What became of each change, by its name."""
-    files = [str(path) for pattern in ROOMS[room][1] for path in sorted(Path().glob(pattern))]
-    state = suite.digest(Path("src"), *map(Path, files))
+    places = [path for pattern in ROOMS[room][1] for path in sorted(Path().glob(pattern))]
+    files = [str(file) for path in places for file in _tests(path)]
+    suite.check_only("mnemoscope." + ROOMS[room][0].removesuffix(".py"))
+    state = suite.digest(Path("src"), *places)
     free = [suite.make_copy(BUILD / f"copy-{job}").absolute() for job in range(jobs)]
-    tests = suite.survey(free[0], files, (BUILD / f"{room}-{state}.json").absolute(), BUILD / f"{room}.log")
+    place = Path("src/mnemoscope", ROOMS[room][0])
+    tests = suite.survey(free[0], place, files, (BUILD / f"{room}-survey.json").absolute(), BUILD / f"{room}.log")
     stored = BUILD / f"{room}.jsonl"
     past = [json.loads(line) for line in stored.read_text().splitlines()] if stored.exists() else []
     found = {one["name"]: one for one in past if one["state"] == state}
@@ -103,6 +106,10 @@ def examine(room: str, n: int, seed: int, jobs: int) -> tuple[list[Change], dict
         for child in running:
             suite.end(child)
     return sampled, found
+
+
+def _tests(path: Path) -> list[Path]:
+    return sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
 
 
 def name(change: Change) -> str:

@@ -5,11 +5,13 @@ mutant costs its tests and little more.
 """
 
 import contextlib
+import gc
 import hashlib
 import importlib
 import json
 import math
 import os
+import re
 import resource
 import shutil
 import signal
@@ -21,17 +23,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import coverage
+import jaxtyping
 import pytest
 
 from benchmarks.mutants.changes import Change
 
 LIBRARIES = (
-    *("accelerate", "diffusers", "hypothesis", "jinja2", "matplotlib.pyplot", "numcodecs", "pandas"),
+    *("accelerate", "beartype", "diffusers", "hypothesis", "jinja2", "matplotlib.pyplot", "numcodecs", "pandas"),
     *("PIL.Image", "pydantic", "rich.console", "scipy.stats", "sklearn.neighbors", "sklearn.mixture", "torch"),
     *("torchdiffeq", "typer.testing", "xarray", "zarr"),
 )
-SECONDS, MEMORY = 90.0, 8 * 2**30
-"""Recorded seconds of tests that one mutant meets at most, and bytes that it may take."""
+_INSTALL = jaxtyping.install_import_hook
+SECONDS, PATIENCE, MEMORY = 90.0, 20.0, 8 * 2**30
+"""Recorded seconds of tests that one mutant meets at most, further ones for each, and bytes that it may take."""
 
 
 @dataclass
@@ -47,12 +51,15 @@ class Suite:
     reached: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, change: Change) -> list[str]:
-        """The tests that reach a change, or any line of its module if its own runs only when that is loaded."""
-        first, last = change.lines
-        tests = {t for n in range(first, last + 1) for t in self.reached.get(f"{change.path}:{n}", ())}
+        """The tests that reach a change; where it is made once, when the module is loaded, those that reach its use."""
+        tests = self._through(change.path, range(change.lines[0], change.lines[1] + 1))
         if "" in tests:
-            tests = {t for where, some in self.reached.items() if where.startswith(f"{change.path}:") for t in some}
+            every = {t for where, some in self.reached.items() if where.startswith(f"{change.path}:") for t in some}
+            tests = self._through(change.path, _uses(change)) - {""} or every
         return [test for test in self.seconds if test in tests]
+
+    def _through(self, path: str, lines: Iterable[int]) -> set[str]:
+        return {test for line in lines for test in self.reached.get(f"{path}:{line}", ())}
 
     def order(self, tests: Iterable[str], change: Change, killer: str) -> list[str]:
         """What is likely to notice first, then the cheap, file by file; what passes ``SECONDS`` is left out."""
@@ -69,9 +76,25 @@ class Suite:
         return chosen
 
 
+def _uses(change: Change) -> list[int]:
+    """The lines of a module that name what a statement sets; none if it sets nothing that has names."""
+    text, (first, last) = Path(change.path).read_text(encoding="utf-8").splitlines(), change.lines
+    if not (found := re.match(r"\s*(\w+(?:, \w+)*)(?::[^=]*)? = ", text[first - 1])):
+        return []
+    used = re.compile(rf"\b({found[1].replace(', ', '|')})\b")
+    return [n for n, line in enumerate(text, 1) if not first <= n <= last and used.search(line)]
+
+
 def load_libraries() -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # the forks need not look through the libraries
+
+
+def check_only(module: str) -> None:
+    """Let the tests check shapes in this module or package alone: in all of them that is most of a run's time."""
+    jaxtyping.install_import_hook = lambda _, checker: _INSTALL(module, checker)
 
 
 def digest(*folders: Path) -> str:
@@ -83,29 +106,47 @@ def digest(*folders: Path) -> str:
     return found.hexdigest()[:16]
 
 
-def survey(copy: Path, files: list[str], cache: Path, log: Path) -> Suite:
-    """Run the tests of a room once over the unchanged package, and see which lines each reaches."""
-    if not cache.exists():
-        data = cache.with_suffix(".coverage")
-        seconds = cache.with_suffix(".seconds")
-        options = ["--cov=mnemoscope", "--cov-context=test", "--cov-report="]
-        os.environ["COVERAGE_FILE"] = str(data)
-        child = start(copy, log, lambda: pytest.main([*files, *_QUIET, *options], plugins=[_Recorder(seconds)]))
-        try:
-            _, status = os.waitpid(child, 0)
-        finally:
-            end(child)
-        if status:
-            raise SystemExit(f"the tests do not pass without any change: {log}")
-        suite = Suite(json.loads(seconds.read_text()))
-        found = coverage.CoverageData(str(data))
-        found.read()
-        for path in found.measured_files():
-            name = str(Path(path).relative_to(copy))
-            for line, contexts in found.contexts_by_lineno(path).items():
-                suite.reached[f"{name}:{line}"] = sorted({c.rpartition("|")[0] for c in contexts})
-        cache.write_text(json.dumps({"seconds": suite.seconds, "reached": suite.reached}))
-    return Suite(**json.loads(cache.read_text()))
+def survey(copy: Path, room: Path, files: list[str], cache: Path, log: Path) -> Suite:
+    """Which lines each test of a room reaches, over the unchanged package; of files that are as they were, once."""
+    states = {file: digest(room, Path(file)) for file in files}
+    known = json.loads(cache.read_text()) if cache.exists() else {}
+    if changed := [file for file in files if known.get(file, {}).get("state") != states[file]]:
+        found = _reached(copy, room, changed, cache, log)
+        for file in changed:
+            seconds = {test: each for test, each in found.seconds.items() if _file(test) == file}
+            own = {"", *seconds}  # "": when the module is loaded
+            reached = {where: sorted(own.intersection(tests)) for where, tests in found.reached.items()}
+            known[file] = {"state": states[file], "seconds": seconds, "reached": reached}
+        cache.write_text(json.dumps(known))
+    suite = Suite({})
+    for file in files:
+        suite.seconds |= known[file]["seconds"]
+        for where, some in known[file]["reached"].items():
+            suite.reached.setdefault(where, []).extend(some)
+    return suite
+
+
+def _reached(copy: Path, room: Path, files: list[str], cache: Path, log: Path) -> Suite:
+    data, seconds = cache.with_suffix(".coverage"), cache.with_suffix(".seconds")
+    options = ["--cov=mnemoscope", "--cov-context=test", "--cov-report="]
+    os.environ["COVERAGE_FILE"] = str(data)
+    child = start(copy, log, lambda: pytest.main([*files, *_QUIET, *options], plugins=[_Recorder(seconds)]))
+    try:
+        _, status = os.waitpid(child, 0)
+    finally:
+        end(child)
+    if status:
+        raise SystemExit(f"the tests do not pass without any change: {log}")
+    suite = Suite(json.loads(seconds.read_text()))
+    found = coverage.CoverageData(str(data))
+    found.read()
+    for path in found.measured_files():
+        name = str(Path(path).relative_to(copy))
+        if not name.startswith(str(room)):
+            continue
+        for line, contexts in found.contexts_by_lineno(path).items():
+            suite.reached[f"{name}:{line}"] = sorted({c.rpartition("|")[0] for c in contexts})
+    return suite
 
 
 def meet(copy: Path, suite: Suite, tests: list[str]) -> int:
@@ -113,10 +154,8 @@ def meet(copy: Path, suite: Suite, tests: list[str]) -> int:
     files = list(dict.fromkeys(map(_file, tests)))
     killed_by = copy / "killed-by"
     killed_by.unlink(missing_ok=True)
-    # Of the processor's time, so that other work on the machine ends nothing; what waits for ever ends much later.
-    limit = 60 + 4 * math.ceil(sum(suite.seconds[test] for test in tests))
-    work = lambda: pytest.main([*files, *_QUIET, "-x"], plugins=[_Chosen(tests, killed_by)])  # noqa: E731
-    return start(copy, copy / "log", work, limit)
+    chosen = _Chosen({test: suite.seconds[test] for test in tests}, killed_by)
+    return start(copy, copy / "log", lambda: pytest.main([*files, *_QUIET, "-x"], plugins=[chosen]), limited=True)
 
 
 def outcome(copy: Path, child: int, status: int) -> tuple[str, str]:
@@ -130,8 +169,8 @@ def outcome(copy: Path, child: int, status: int) -> tuple[str, str]:
     return "killed", by.read_text() if by.exists() else f"status {status}: " + (copy / "log").read_text()[-200:]
 
 
-def start(copy: Path, log: Path, work: Callable[[], int], seconds: int | None = None) -> int:
-    """A fork of this process, in a group of its own, whose mnemoscope is that of ``copy``; with a limit on its time."""
+def start(copy: Path, log: Path, work: Callable[[], int], *, limited: bool = False) -> int:
+    """A fork of this process, in a group of its own, whose mnemoscope is that of ``copy``."""
     sys.stdout.flush()
     child = os.fork()
     if child:
@@ -143,9 +182,8 @@ def start(copy: Path, log: Path, work: Callable[[], int], seconds: int | None = 
         os.dup2(file, 1)
         os.dup2(file, 2)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-        if seconds is not None:
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-            signal.alarm(20 * seconds)
+        if limited:
+            _limit(PATIENCE)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         sys.path.insert(0, str(copy / "src"))
         os.environ["PYTHONPATH"] = str(copy / "src")
@@ -155,6 +193,13 @@ def start(copy: Path, log: Path, work: Callable[[], int], seconds: int | None = 
         os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(code)
+
+
+def _limit(seconds: float) -> None:
+    """End this process after so many seconds more of the processor, or ten times as many of waiting."""
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds), resource.RLIM_INFINITY))
+    signal.alarm(math.ceil(10 * seconds))
 
 
 def end(child: int) -> None:
@@ -176,9 +221,8 @@ def make_copy(target: Path) -> Path:
     return target
 
 
-# The libraries are here already: their plugins' assertions stay as they are.
-_EARLY = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
-_QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=line", *_EARLY)
+# That an assertion fails is enough, without its values.
+_QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=line", "--assert=plain")
 
 
 def _file(test: str) -> str:
@@ -199,13 +243,17 @@ class _Recorder:
 
 
 class _Chosen:
-    """Runs some tests in a given order, and writes which failed."""
+    """Runs some tests in a given order, each for no longer than it may take, and writes which failed."""
 
-    def __init__(self, tests: list[str], killed_by: Path) -> None:
-        self.place, self.killed_by = {test: n for n, test in enumerate(tests)}, killed_by
+    def __init__(self, seconds: dict[str, float], killed_by: Path) -> None:
+        self.seconds, self.killed_by = seconds, killed_by
+        self.place = {test: n for n, test in enumerate(seconds)}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda i: self.place[i.nodeid])
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        _limit(PATIENCE + 4 * self.seconds[nodeid])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:

@@ -30,6 +30,7 @@ class Steps:
     Attributes:
         taken: their names, in turn.
         synced: the inodes of the files whose content was on the disk, when each of the steps was taken.
+        named: the inodes of the folders and files that were synced since anything was renamed.
     """
 
     def __init__(self, at: int | None, fault: Fault | None) -> None:
@@ -39,6 +40,7 @@ class Steps:
         self.synced: list[set[int]] = []
         self._synced: set[int] = set()
         self.listed: list[set[int]] = []
+        self.named: set[int] = set()
 
     def __call__(self, name: str, *arguments: Any) -> None:
         index = len(self.taken)
@@ -50,6 +52,9 @@ class Steps:
             self._strike(name, first=index == self.at)
         if name == "fsync":
             self._synced.add(os.fstat(arguments[0]).st_ino)
+            self.named.add(os.fstat(arguments[0]).st_ino)
+        elif source is not None:
+            self.named.clear()
 
     def _strike(self, name: str, *, first: bool) -> None:
         if self.fault == "dies":

@@ -190,6 +190,35 @@ def test_content_is_on_the_disk_before_its_name_is(name: str, tmp_path: Path) ->
     assert counted.listed[decides] <= counted.synced[decides]
 
 
+@pytest.mark.parametrize("name", [name for name in RESULTS if "pages" in name or "samples" in name])
+def test_names_are_on_the_disk_in_the_end(name: str, tmp_path: Path) -> None:
+    named = all_steps(RESULTS[name], tmp_path / "x").named
+    holds_the_last = tmp_path / "x" if name == "pages" or "samples" in name else tmp_path / "x" / "out"
+    assert holds_the_last.stat().st_ino in named
+
+
+@pytest.mark.parametrize("name", [name for name, result in RESULTS.items() if not result.one_rename])
+def test_a_folder_of_a_files_name_is_refused_and_stays(name: str, tmp_path: Path) -> None:
+    """A link to one is no folder, and goes as any other file does."""
+    result = RESULTS[name]
+    result.prepare(tmp_path)
+    last = tmp_path / result.parts[-1]
+    last.unlink(missing_ok=True)
+    last.mkdir()
+    (last / "mine").touch()
+    names = listing(tmp_path)
+    with pytest.raises(OutputError, match=f"{last.name}: is a folder"):
+        result.write(tmp_path, "new")
+    assert listing(tmp_path) == names
+    assert "new" not in result.texts(tmp_path)
+    last.rename(tmp_path / "elsewhere")
+    last.symlink_to(tmp_path / "elsewhere")
+    result.write(tmp_path, "new")
+    assert result.texts(tmp_path) == ["new"] * len(result.parts)
+    assert (tmp_path / "elsewhere" / "mine").exists()
+    assert not last.is_symlink()
+
+
 def test_who_needs_no_sync_does_not_wait(tmp_path: Path) -> None:
     with steps() as counted, atomic_file(tmp_path / "x", sync=False) as temporary:
         temporary.write_text("new")

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import math
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import ValidationError
 
+from mnemoscope import records
 from mnemoscope.errors import InputError
 from mnemoscope.records import JsonRecord, canonical_json, file_checksum, has_checksum, read_record, write_record
 from tests.references.checksums import crc32c
@@ -46,6 +50,46 @@ def test_what_is_written(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "note.json").read_text(encoding="utf-8"))
     assert written == {"schema": 2, "sha256": checksum, "text": "größe"}
     assert read_record(tmp_path / "note.json", Note, "k1") == Note(text="größe")
+
+
+class Parts(JsonRecord):
+    """Fields of every form that JSON can say in words of its own, and one that takes any."""
+
+    what: ClassVar[str] = "parts"
+
+    place: Path
+    when: datetime
+    pair: tuple[int, float]
+    inner: Note
+    free: Any = None
+
+
+PARTS = Parts(place=Path("a"), when=datetime(2025, 1, 2, tzinfo=UTC), pair=(1, 0.5), inner=Note(text="x"), free=[{}])
+
+
+def test_fields_of_other_types_come_back(tmp_path: Path) -> None:
+    write_record(tmp_path / "parts.json", PARTS)
+    assert read_record(tmp_path / "parts.json", Parts) == PARTS
+
+
+def test_a_record_stays_as_it_was_checked() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        PARTS.pair = (2, 1.0)
+    with pytest.raises(ValidationError, match="finite"):
+        Parts.model_validate({**PARTS.model_dump(), "pair": (1, math.nan)})
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("field", ["pair", "free"])
+def test_a_number_that_json_lacks_is_refused_with_or_without_a_checksum(tmp_path: Path, word: str, field: str) -> None:
+    path = tmp_path / "parts.json"
+    write_record(path, PARTS)
+    text = path.read_text().replace("0.5" if field == "pair" else "{}", word)
+    for content in (text, json.dumps({k: v for k, v in json.loads(text).items() if k not in ("schema", "sha256")})):
+        assert word in content
+        path.write_text(content)
+        with pytest.raises(InputError, match=f"{word} is no JSON"):
+            read_record(path, Parts)
 
 
 @pytest.mark.parametrize(("kind", "key"), [(Note, "k2"), (Note, ""), (Other, "k1")])
@@ -98,8 +142,9 @@ def test_canonical_json_is_one_text() -> None:
         canonical_json(float("inf"))
 
 
-@pytest.mark.parametrize("content", [b"123456789", b"", bytes(range(256)) * 5000])
-def test_the_checksum_of_a_file(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"123456789", b"", bytes(range(256)) * 20])
+def test_the_checksum_of_a_file(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_BLOCK", 1000)
     path = tmp_path / "x"
     path.write_bytes(content)
     slow = f"{crc32c(content):08x}"

@@ -152,13 +152,12 @@ def audit(
             train, repeated.first, rng, space=space, transformation=transformation, progress=progress, search=find
         )
         search, near, pool = comparison.search(samples), None, None
-        n_holdout = 0 if held_out is None else held_out.n_samples
         if held_out is None:
             nulls = _left_out(comparison, repeated, reading, samples.n_samples, rng)
             _need(len(nulls[0].identical), resolution, train.name, "training items for a null without held-out data")
         else:
             held_out = comparable(held_out, train, "the held-out set")
-            _need(n_holdout, resolution, held_out.name, "held-out items")
+            _need(held_out.n_samples, resolution, held_out.name, "held-out items")
             pool = Pool(train, held_out, repeated, Repeated(held_out.array), strata, units)
             found, other = pool.find_held_out(comparison)
             nulls = (pool.null(comparison, found, other, rng),)

@@ -87,8 +87,6 @@ class Stream:
         n_some = max(1, min(_SOME, CHUNK_BYTES // (8 * self.dim)))
         chosen = np.unique(np.linspace(0, data.shape[0] - 1, n_some).astype(np.int64))
         (_, some) = next(row_chunks(data[chosen], rows=len(chosen)))
-        if not bool(torch.isfinite(some).all()):
-            check_finite(data, "data")
         self._narrow = str(data.dtype).removeprefix("torch.") in _NARROW
         self.centre = some.mean(dim=0)
         if self._narrow:

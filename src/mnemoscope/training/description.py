@@ -75,7 +75,7 @@ class RunRecord(JsonRecord):
     @property
     def description(self) -> dict[str, Any]:
         """All but the checksums."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude={"files"})
+        return self.model_dump(exclude_unset=True, exclude={"files"})
 
 
 def describe(data: Dataset, process: Process, network: NetworkSpec, spec: TrainingSpec) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnemoscope.auditing import nearest
 from mnemoscope.auditing.nearest import LARGEST_UNIT, Nearest, TrainingIndex
 from mnemoscope.auditing.repeats import Repeated
 
@@ -68,6 +69,37 @@ def test_left_out_alone_or_with_the_unit() -> None:
     np.testing.assert_allclose(with_unit[:, 0], [each[0] for each in others], rtol=0.01)
     assert (with_unit[:, 1] >= with_unit[:, 0]).all()
     np.testing.assert_array_equal(alone[3], with_unit[3])
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_what_sets_the_size_of_units(dim: int) -> None:
+    """Dimension, typical distance of neighbours and gap, against all pairs of a uniform law."""
+    train = np.random.default_rng(dim).random((2500, dim))
+    index = index_of(train)
+    apart = np.sort(np.linalg.norm(train[:, None] - train[None, :400], axis=2), axis=0)[1]
+    assert index.dimension == pytest.approx(dim, rel=0.25)
+    # From 50 items, of whose distances 2,500 have a share of (50/2500)^{1/d}: an error of d is one of it.
+    off = abs(1 / index.dimension - 1 / dim) * np.log(2500 / 50)
+    assert abs(np.log(index.spacing / np.median(apart))) < off + 0.5
+    assert index.gap == max(3, 0.001 ** (-1 / index.dimension))
+    assert index.clump == index.spacing / 3
+    assert index.neighbour_distance == pytest.approx(float(np.median(apart)), rel=0.1)
+
+
+@pytest.mark.parametrize(("n", "size", "k"), [(2, 2, 1), (9, 9, 8), (20, 20, 10), (900, 32, 10), (2500, 50, 10)])
+def test_the_sparse_items_are_as_many_as_the_root_within_bounds(
+    n: int, size: int, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    search = nearest.nearest_neighbours
+    monkeypatch.setattr(
+        nearest, "nearest_neighbours", lambda *a, **given: asked.append((len(a[1]), a[2])) or search(*a, **given)
+    )
+    train = np.random.default_rng(0).normal(size=(n, 3))
+    index_of(train)
+    monkeypatch.setattr(nearest, "_SPARSE", (2, 7))
+    index_of(train)
+    assert asked == [(size, k), (7 if n > 48 else max(2, int(n**0.5)), min(6, k, max(2, int(n**0.5)) - 1))]
 
 
 def test_units_by_accident_are_rare_in_any_dimension() -> None:

@@ -106,6 +106,18 @@ class TestVerdict:
         assert first["excess"] == pytest.approx(first["fraction"] - first["null"]["fraction"])
 
 
+def test_a_report_in_one_line() -> None:
+    report, apart = audited.copying(), audited.copying(held_out=False)
+    near = f"closeness {percent(report.closeness.share)}"  # type: ignore[union-attr]
+    for one, how in ((report, near), (apart, "closeness not tested")):
+        listed = np.count_nonzero(one.copies.listed)
+        assert repr(one) == (
+            f"Report(memorizes: copies >= {percent(one.copies.share_lower)}, {listed} listed, 3 identical; {how}; "
+            f"180 samples, {len(audited.sets()[1])} training items)"
+        )
+    assert np.count_nonzero(report.copies.listed) > 10
+
+
 class TestAxes:
     """What the page and the terminal print of both axes."""
 

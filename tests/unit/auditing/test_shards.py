@@ -15,6 +15,7 @@ from mnemoscope.auditing import audit, shards
 from mnemoscope.data import load
 from mnemoscope.errors import InputError
 from mnemoscope.neighbours import Neighbours, nearest_neighbours
+from mnemoscope.sweeps import Certificates
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -150,6 +151,38 @@ def test_a_training_set_that_changes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="changed since the search began"):
         place.open()
     assert load(tmp_path / "train.npy").array[::2].place is None
+
+
+@pytest.mark.parametrize(("n", "expected"), [(3, 2), (8, 4), (9, 3), (10, 4), (40, 4)])
+def test_as_many_shards_as_wanted_but_none_of_few_rows(
+    n: int, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "FEWEST_ROWS", 2)
+    monkeypatch.setattr(shards, "SHARDS", 4)
+    data = np.random.default_rng(0).normal(size=(n, 3))
+    with shards.sharded_search(tmp_path / "shards", scheduler=None) as search:
+        search(data[:2], data, 1)
+        assert search.computed == expected
+
+
+@pytest.mark.parametrize("certificates", [None, ("ca.pem", "cert.pem", "key.pem")])
+def test_the_scheduler_is_met_with_the_certificates(
+    certificates: tuple[str, ...] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[dict[str, object]] = []
+
+    def session(_: object, **given: object) -> object:
+        met.append(given)
+        raise InputError("met")
+
+    monkeypatch.setattr(shards, "session", session)
+    with (
+        pytest.raises(InputError, match="met"),
+        shards.sharded_search(tmp_path, scheduler="tls://here:1", certificates=certificates),
+    ):
+        pass
+    expected = None if certificates is None else Certificates(*certificates)
+    assert met == [{"scheduler": "tls://here:1", "certificates": expected}]
 
 
 def test_the_same_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Exact means exact: index and distance, ties included, against slow twins and scikit-learn."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mnemoscope.data import load
 from mnemoscope.errors import InputError
-from mnemoscope.neighbours import Neighbours, knn, nearest_neighbours, stream, tree
+from mnemoscope.neighbours import Neighbours, knn, nearest_neighbours, rounding, stream, tree
 
 
 @pytest.fixture(autouse=True, scope="module", params=[tree.MOST_DIMENSIONS, 0], ids=["tree", "streamed"])
@@ -189,6 +190,33 @@ def test_bad_input(queries: np.ndarray, data: np.ndarray, k: int, complaint: str
         nearest_neighbours(queries, data, k)
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("ignore", np.zeros(4, dtype=bool)),
+        ("exclude", np.array([0, 1])),
+        ("exclude", np.array([0, 5, 1])),
+        ("exclude", np.array([0, -2, 1])),
+    ],
+)
+def test_rows_to_pass_over_are_one_for_each_and_of_the_data(name: str, values: np.ndarray) -> None:
+    with pytest.raises(InputError, match=f"^{name}: "):
+        nearest_neighbours(np.zeros((3, 2)), np.zeros((5, 2)), 1, **{name: values})  # type: ignore[arg-type]
+
+
+def test_rows_to_pass_over_are_booleans_or_whole_numbers() -> None:
+    for kinds, fits in (("b", [np.bool_]), ("iu", [np.int8, np.uint16, np.int32, np.int64])):
+        for dtype in (np.bool_, np.int8, np.uint16, np.int32, np.int64, np.float32, np.complex64):
+            values = np.ones(3, dtype=dtype)
+            if dtype in fits:
+                found = knn._one_for_each(values, 3, "them", kinds)
+                assert found.dtype == (np.bool_ if kinds == "b" else np.int64)
+                np.testing.assert_array_equal(found, [1, 1, 1])
+            else:
+                with pytest.raises(InputError, match=r"them: needs (booleans|whole numbers) of shape \(3,\)"):
+                    knn._one_for_each(values, 3, "them", kinds)
+
+
 def bounds(x: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, stream.Stream]:
     """Of all pairs as the stream has them, beside their distances, the norms of x and the stream itself."""
     search, n = stream.Stream(y, None, 1, torch.device("cpu")), len(x)
@@ -201,6 +229,21 @@ def bounds(x: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, to
     below = torch.cat([part.reshape(n, -1) for part in seen], dim=1)[:, : len(y)].double() + (norms**2)[:, None]
     exact = ((torch.from_numpy(x)[:, None] - torch.from_numpy(y)[None]) ** 2).sum(dim=2) / search.scale**2
     return below - search.rounding.of(norms, 0.0)[:, None], exact, norms, search
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_no_number_is_found_wherever_it_is(dtype: type[np.floating], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whatever block, whether or not it is among the rows that centre and scale come from."""
+    for name, n in (("_SOME", 2), ("_BLOCK_ROWS", 7)):
+        monkeypatch.setattr(stream, name, n)
+    monkeypatch.setattr(knn, "_QUERY_BLOCK", 7)
+    clean = np.random.default_rng(0).normal(size=(30, 3)).astype(dtype)
+    for row, bad in zip(range(0, 30, 3), itertools.cycle([np.nan, np.inf, -np.inf])):
+        dirty = clean.copy()
+        dirty[row, 1] = bad
+        for name, sets in (("data", (clean, dirty)), ("queries", (dirty, clean))):
+            with pytest.raises(InputError, match=f"{name}: item {row} holds NaN or Inf"):
+                nearest_neighbours(*sets, 2)
 
 
 class TestCertificate:
@@ -223,6 +266,16 @@ class TestCertificate:
         expected = 2 * gamma * (x * y + y**2) + 8 * u * (x + y) ** 2
         torch.testing.assert_close(stream.Rounding(100).of(x, y), expected, rtol=1e-4, atol=0)
         assert stream.Rounding(2**24).of(x, y).isinf().all()
+
+    def test_the_terms_of_second_order_count_as_well(self) -> None:
+        """Of a quarter of 1/u terms γ is a third, not a quarter; its bound, itself a term, adds 2γ² on either side."""
+        assert rounding.gamma(2**22) == pytest.approx(1 / 3)
+        assert rounding.gamma(2**24 - 1) == pytest.approx(2**24 - 1)
+        assert rounding.gamma(2**24) == np.inf
+        large = stream.Rounding(2**22 - 2)
+        assert (large.cross, large.own) == (pytest.approx(10 / 9, rel=1e-5), pytest.approx(10 / 9, rel=1e-5))
+        nothing = torch.zeros(1, dtype=torch.float64)
+        assert float(stream.Rounding(2).of(nothing, 0.0)) == 16 * 2.0**-126  # what underflows: four for each of 4 terms
 
     def test_they_are_not_far_from_what_happens(self) -> None:
         """The worst of a million pairs is off by a twentieth of what rounding could do, at least."""

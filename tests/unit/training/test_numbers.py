@@ -4,7 +4,7 @@ import copy
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,8 +17,9 @@ from mnemoscope.errors import ConvergenceError, InputError
 from mnemoscope.networks import MLP, NetworkSpec
 from mnemoscope.networks.score import predict_noise
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck
-from mnemoscope.training import TrainingSpec, denoising_loss, fit, load_run, sharpness, train_run
+from mnemoscope.training import TrainingSpec, checks, denoising_loss, fit, load_run, sharpness, train_run
 from mnemoscope.training.draws import Draws
+from mnemoscope.training.regularizers import Corruption, Dropout, Regularizer, Shift, Tikhonov, WeightDecay
 
 PROCESS = OrnsteinUhlenbeck()
 DATA = torch.randn(9, 3, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
@@ -174,6 +175,10 @@ def test_runs_hand_on_what_they_were_asked(tmp_path: Path) -> None:
         ("batch_size", 1, 10**9, 0, None),
         ("noise_draws", 1, math.inf, 0, 2.5),
         ("times", 1e-9, 5.0, 0.0, "exp"),
+        ("data_std", 1e-9, 1e9, 0.0, math.inf),
+        ("warmup_steps", 0, 10**9, -1, None),
+        ("clip_norm", 1e-9, math.inf, 0.0, math.nan),
+        ("label_dropout", 0.0, 1.0, -1e-9, 1 + 1e-9),
     ],
 )
 def test_ranges_have_two_ends(field: str, least: Any, most: Any, below: Any, above: Any) -> None:
@@ -183,6 +188,48 @@ def test_ranges_have_two_ends(field: str, least: Any, most: Any, below: Any, abo
         if value is not None:
             with pytest.raises(InputError, match=field):
                 TrainingSpec(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "most", "beyond"),
+    [
+        (Tikhonov, 1e300, [-1, math.inf]),
+        (WeightDecay, 1e300, [-1, math.inf]),
+        (Dropout, 0.999999, [-1, 1.0]),
+        (Corruption, 1e300, [-1, math.inf]),
+        (Shift, 10**9, [-1]),
+    ],
+)
+def test_a_strength_of_zero_is_allowed_and_does_nothing(
+    kind: Callable[[Any], Regularizer], most: float, beyond: list[float]
+) -> None:
+    (field,) = fields(kind(most))  # type: ignore[arg-type]
+    assert getattr(kind(most), field.name) == most
+    for value in beyond:
+        with pytest.raises(InputError, match=f"{kind(0).name}: {field.name}"):
+            kind(value)
+    items, none, dice = DATA[:, None, :].expand(9, 3, 3), kind(0), torch.Generator()
+    assert torch.equal(none.items(items, dice), items)
+    assert torch.equal(none.batch(items, dice), items)
+    sigma = torch.ones_like(items)
+    torch.testing.assert_close(none.squares(items, 2 * items, sigma), items)
+    plain, regularized = network(), network()
+    spec = TrainingSpec(steps=1, batch_size=4, regularizers=() if kind in (Corruption, Shift) else (none,))
+    fit(plain, DATA, PROCESS, replace(spec, regularizers=()))
+    fit(regularized, DATA, PROCESS, spec)
+    torch.testing.assert_close(flat(regularized), flat(plain), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("draws", "expected"), [(math.inf, 5), (7, 5 + 9 * 7)])
+@pytest.mark.parametrize(("optimizer", "states"), [("adam", 4), ("sgd", 2)])
+def test_the_memory_that_is_asked_for(
+    draws: float, expected: int, optimizer: str, states: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients, average (and Adam's two moments) of every weight; item, noise, x_t and answer of every draw."""
+    asked: list[float] = []
+    monkeypatch.setattr(checks, "check_memory", lambda _, needed: asked.append(needed))
+    checks.checked(network(), DATA, PROCESS, TrainingSpec(batch_size=5, noise_draws=draws, optimizer=optimizer))
+    assert asked == [states * 4 * flat(network()).numel() + 4 * expected * 4 * 3]
 
 
 class TestSharpness:

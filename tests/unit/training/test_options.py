@@ -81,6 +81,27 @@ def test_an_option_matters_and_a_run_goes_on_with_it(name: str, usual: torch.Ten
 
 
 @pytest.mark.parametrize("name", OPTIONS)
+def test_batches_come_from_their_generator_alone(name: str) -> None:
+    """The same whatever the state of the process, another for another generator."""
+    spec = TrainingSpec(batch_size=50, label_dropout=0.5, **OPTIONS[name])
+
+    def batches(seed: int, elsewhere: int) -> list[torch.Tensor]:
+        torch.manual_seed(elsewhere)
+        before = torch.get_rng_state()
+        draws = Draws(DATA, PROCESS, spec, torch.Generator().manual_seed(seed), LABELS, 3)
+        (x0, t, noise), labels = draws.labelled_batch()
+        assert torch.equal(torch.get_rng_state(), before)
+        assert labels is not None
+        return [x0, t, noise, labels]
+
+    with torch.random.fork_rng(devices=[]):
+        one, again, other = batches(0, 0), batches(0, 1), batches(1, 0)
+    for first, second, third in zip(one, again, other, strict=True):
+        assert torch.equal(first, second)
+        assert not torch.equal(first, third)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
 def test_settings_survive_json(name: str) -> None:
     spec = TrainingSpec(**OPTIONS[name])
     assert TrainingSpec.from_json(json.loads(json.dumps(spec.to_json(), allow_nan=False))) == spec
@@ -98,6 +119,18 @@ def test_a_run_goes_on_with_the_same_settings_alone(tmp_path: Path) -> None:
         (field,) = change
         with pytest.raises(InputError, match=f"was training {field}="):
             train_run(ITEMS, PROCESS, kind, replace(one, **change), tmp_path / "run", resume=True)
+
+
+def test_what_was_not_recorded_stays_what_it_was() -> None:
+    """A new default would change how runs of before are read, and what those of today are."""
+    usual = {
+        **{"steps": 10_000, "batch_size": 128, "noise_draws": "inf", "optimizer": "adam", "learning_rate": 1e-3},
+        **{"ema_decay": 0.999, "ema_warmup": True, "times": "log-ratio", "weighting": "velocity", "seed": 0},
+        **{"predicts": "velocity", "data_std": 0.5, "schedule": "constant", "warmup_steps": 0, "clip_norm": "inf"},
+        **{"mixed_precision": "no", "label_dropout": 0.1, "regularizers": []},
+    }
+    assert TrainingSpec().to_json() == usual
+    assert TrainingSpec.from_json({}).to_json() == {**usual, "ema_warmup": False}
 
 
 def test_a_run_from_before_there_were_these_settings(tmp_path: Path) -> None:

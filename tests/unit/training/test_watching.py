@@ -1,10 +1,13 @@
 """A training that is watched, stopped, killed and resumed; signals and losses that are not finite."""
 
+import importlib
 import json
 import math
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from mnemoscope.networks import MLP, NetworkScore, NetworkSpec
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.training import TrainingSpec, fit, load_run, train_run
 from mnemoscope.training.checkpoint import checkpoints_of, step_of
+from mnemoscope.training.watching import Looks
 
 PROCESS = OrnsteinUhlenbeck()
 DATA = torch.randn(9, 3, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
@@ -64,6 +68,40 @@ def test_looks_come_at_their_steps_and_at_the_end() -> None:
     assert torch.equal(monitor.shown[-1], flat(trained))
     assert not torch.equal(monitor.shown[-1], flat(result.score.network))
     assert (result.stopped, result.last_good_step) == (False, 12)
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_all_processes_hear_the_first(decided: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first looks; the others end when it does."""
+    said: list[list[bool]] = []
+    monkeypatch.setattr("accelerate.utils.broadcast_object_list", lambda each: said.append(each) or [decided])
+    score = NetworkScore(network(), PROCESS, (3,))
+    for first in (True, False):
+        monitor = Until(onset=0 if decided else math.inf)
+        processes = SimpleNamespace(num_processes=2, is_main_process=first)
+        looks = Looks(monitor, score, 5, True, None, lambda _: False, 0, processes)
+        assert not looks.after(4, False)
+        assert looks.after(5, False) is decided
+        assert looks.stopped is decided
+        assert monitor.seen == ([5] if first else [])
+    assert said == [[decided], [False]]
+
+
+@pytest.mark.parametrize("done", [0, 4])
+def test_who_is_stopped_before_a_step_leaves_no_checkpoint_of_it(
+    done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if done:
+        fit(network(), DATA, PROCESS, replace(SPEC, steps=done), checkpoints=tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("mnemoscope.training.fit"), "_step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), DATA, PROCESS, SPEC, checkpoints=tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_the_end_at_onset(tmp_path: Path) -> None:
