@@ -32,6 +32,8 @@ from mnemoscope.torch_state import usable_device
 
 _SLACK = 16
 _QUERY_BLOCK = 2048
+_QUERY_CHUNKS = 4
+"""A block of queries is also no larger than so many chunks: large pictures are few at a time."""
 _PAIR_BYTES = 2**21
 """So many bytes of differences stay in the cache."""
 
@@ -92,11 +94,12 @@ def nearest_neighbours(
         raise InputError(f"k must lie between 1 and the number of eligible data points, {n_eligible}; got k={k}")
 
     search = _Search(data, k, ignore, place)
-    blocks = list(range(0, queries.shape[0], _QUERY_BLOCK))
+    size = max(1, min(_QUERY_BLOCK, _QUERY_CHUNKS * CHUNK_BYTES // (8 * search.dim)))
+    blocks = list(range(0, queries.shape[0], size))
     found = []
     for start in track(blocks, "nearest neighbours", enabled=progress):
-        stop = start + _QUERY_BLOCK
-        (_, block) = next(row_chunks(queries[start:stop], rows=_QUERY_BLOCK))
+        stop = start + size
+        (_, block) = next(row_chunks(queries[start:stop], rows=size))
         if not bool(torch.isfinite(block).all()):
             check_finite(queries, "queries")
         skipped = None if exclude is None else torch.from_numpy(exclude[start:stop])
@@ -117,7 +120,7 @@ class _Search:
     """The two passes over one data set. Everything here works on flattened rows; results are on the CPU."""
 
     def __init__(self, data: ArrayLike, k: int, ignore: NDArray[np.bool_] | None, device: torch.device) -> None:
-        self.data, self.k = data, k
+        self.data, self.k, self.dim = data, k, int(np.prod(data.shape[1:]))
         self.ignore = None if ignore is None else torch.from_numpy(ignore)
         self.first: KDTree | Stream
         if device.type == "cpu" and KDTree.suits(data):
@@ -154,10 +157,11 @@ class _Search:
         """Distances in double precision, from differences; infinity at candidate −1."""
         distances = torch.full(candidates.shape, torch.inf, dtype=torch.float64, device="cpu")
         query, place = (candidates >= 0).nonzero().unbind(dim=1)
-        numbers = candidates[query, place]
-        dim = queries.shape[1]
+        # Read in the order on disk, each row once, however many queries it is a candidate of.
+        numbers, order = torch.sort(candidates[query, place], stable=True)
+        query, place = query[order], place[order]
+        dim = self.dim
         for start in range(0, len(query), step := max(1, CHUNK_BYTES // (8 * dim))):
-            # Read in the order on disk, each row once.
             wanted, row = torch.unique(numbers[start : start + step], return_inverse=True)
             (_, rows) = next(row_chunks(self.data[wanted.numpy()], rows=len(wanted)))
             for first in range(0, len(row), few := max(1, _PAIR_BYTES // (8 * dim))):
@@ -174,8 +178,7 @@ class _Search:
             distances[inside, exclude[inside] - where.start] = torch.inf
 
     def _chunk_rows(self, n_queries: int) -> int:
-        dim = int(np.prod(self.data.shape[1:]))
-        return max(1, min(CHUNK_BYTES // (8 * dim), 2 * CHUNK_BYTES // (8 * n_queries)))
+        return max(1, min(CHUNK_BYTES // (8 * self.dim), 2 * CHUNK_BYTES // (8 * n_queries)))
 
 
 def rank(distances: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -188,4 +191,6 @@ def rank(distances: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _lengths(rows: Tensor) -> Tensor:
     """Row by row in one order of summation, so that equal rows have equal lengths, whatever their company."""
     values = rows.numpy()
-    return torch.from_numpy(np.sqrt(np.einsum("ij,ij->i", values, values)))
+    if len(values) == 1:  # which NumPy would sum in parts, as it does no row among others
+        values = np.broadcast_to(values, (2, values.shape[1]))
+    return torch.from_numpy(np.sqrt(np.einsum("ij,ij->i", values, values))[: len(rows)])

@@ -7,6 +7,9 @@ the k-th of the list by more than rounding explains, or while the list has room.
 
 Rows are centred, which keeps norms and so the rounding small, and scaled, which keeps squares from overflow; neither
 needs to be exact, so both come from some of the rows.
+
+Sums over more than a few thousand columns are taken part by part: their rounding grows with the length of a part and
+the number of parts, not with the number of columns, so that the bounds of large pictures tell their candidates apart.
 """
 
 from collections.abc import Iterator
@@ -26,6 +29,9 @@ _GROUP = 128
 _BLOCK_ROWS = 1024
 """So many rows and their products stay in the cache."""
 
+_PART = 4096
+"""Columns whose products are summed at once."""
+
 _SOME = 1024
 _LARGEST = 1e15
 """Norms beyond it are not trusted to single precision."""
@@ -36,17 +42,19 @@ _NARROW = {"bool", "uint8", "int8", "uint16", "int16", "float16", "bfloat16", "f
 
 @dataclass(frozen=True)
 class Rounding:
-    """How far ‖y‖² − 2x·y, as one product of dim + 2 terms in single precision, may be from ‖x − y‖² − ‖x‖².
+    """How far ‖y‖² − 2x·y, as a product of dim + 2 terms in single precision, may be from ‖x − y‖² − ‖x‖².
 
-    The product is off by at most γ (2‖x‖‖y‖ + ‖y‖²), the norm in it by γ ‖y‖²; rounding x and y to single precision
-    adds a few u (‖x‖ + ‖y‖)². That is ``cross`` ‖x‖‖y‖ + ``own`` ‖y‖² + ``query`` ‖x‖², and what underflows.
+    A sum that is taken in parts is off by γ of the terms of a part and the number of parts. So the product is off by at
+    most γ (2‖x‖‖y‖ + ‖y‖²), and the norm in it by γ ‖y‖²; rounding x and y to single precision adds a few
+    u (‖x‖ + ‖y‖)². That is ``cross`` ‖x‖‖y‖ + ``own`` ‖y‖² + ``query`` ‖x‖², and what underflows.
     """
 
     dim: int
 
     @property
     def _gamma(self) -> float:
-        return gamma(self.dim + 2) * (1 + 2 * gamma(self.dim + 2))  # the bound is a term of the product itself
+        terms = gamma(min(self.dim, _PART) + -(-self.dim // _PART) + 1)
+        return terms * (1 + 2 * terms)  # the bound is a term of the product itself
 
     @property
     def cross(self) -> float:
@@ -102,8 +110,8 @@ class Stream:
             return self._candidates(queries, exclude, n)
 
     def _candidates(self, queries: Tensor, exclude: Tensor | None, n: int) -> tuple[Tensor, Tensor]:
-        x = ((queries - self.centre) / self.scale).float()
-        norms = torch.linalg.vector_norm(x.double(), dim=1)
+        x = torch.stack([((query - self.centre) / self.scale).float() for query in queries])
+        norms = torch.stack([torch.linalg.vector_norm(query.double()) for query in x])
         trusted = norms < _LARGEST
         x[~trusted], norms[~trusted] = 0, 0
         columns = (-2 * x, torch.ones_like(x[:, :1]), (-self.rounding.cross * norms[:, None]).float())
@@ -114,7 +122,7 @@ class Stream:
         for where, right, largest in self._blocks(size, group):
             if len(right) < size:  # the last one
                 products, minima = left.new_empty(len(x), len(right)), left.new_empty(len(x), len(right) // group)
-            torch.mm(left, right.mT, out=products)
+            _multiply(left, right, products)
             if exclude is not None:
                 inside = ((exclude >= where.start) & (exclude < where.stop)).nonzero()[:, 0]
                 products[inside.to(self.device), (exclude[inside] - where.start).to(self.device)] = torch.inf
@@ -139,7 +147,9 @@ class Stream:
                 rows.div_(self.scale)
             else:
                 rows.copy_((raw - self.centre).div_(self.scale))
-            squared = torch.linalg.vecdot(rows, rows)
+            squared = torch.stack([torch.linalg.vecdot(rows[:, part], rows[:, part]) for part in _parts(self.dim)]).sum(
+                0
+            )
             beyond = None
             if not float(squared.max()) < _LARGEST**2:
                 check_finite(self.data, "data")
@@ -163,9 +173,26 @@ class Stream:
     def _block_rows(self, n_queries: int) -> tuple[int, int]:
         """How many rows a block has, and each of its groups: whole groups."""
         most = _BLOCK_ROWS if self.device.type == "cpu" else CHUNK_BYTES // (4 * n_queries)
-        rows = max(1, min(CHUNK_BYTES // (8 * self.dim), most, self.data.shape[0]))
+        rows = max(1, min(CHUNK_BYTES // (self._stored_as[0].itemsize * self.dim), most, self.data.shape[0]))
         group = min(_GROUP, rows)
         return rows // group * group, group
+
+
+def _parts(dim: int) -> list[slice]:
+    """Of the columns, those whose products are summed at once; the further columns go with the last of them."""
+    return [slice(start, min(start + _PART, dim)) for start in range(0, max(1, dim), _PART)]
+
+
+def _multiply(left: Tensor, right: Tensor, products: Tensor) -> None:
+    """The products of all columns, part by part."""
+    first, *others = _parts(left.shape[1] - 2)
+    if not others:
+        torch.mm(left, right.mT, out=products)
+        return
+    torch.mm(left[:, first], right[:, first].mT, out=products)
+    for part in others[:-1]:
+        products.addmm_(left[:, part], right[:, part].mT)
+    products.addmm_(left[:, others[-1].start :], right[:, others[-1].start :].mT)
 
 
 class _Lists:

@@ -1,7 +1,7 @@
 """Exact means exact: index and distance, ties included, against slow twins and scikit-learn."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +128,28 @@ def test_streaming_in_small_chunks_changes_nothing(monkeypatch: pytest.MonkeyPat
     assert_same(nearest_neighbours(queries, np.load(tmp_path / "x.npy", mmap_mode="r"), 20), slow(queries, data, 20))
 
 
+@pytest.mark.parametrize("dim", [1, 784, 8192, 8193, 20_000])
+def test_equal_rows_have_equal_lengths_in_any_company(dim: int) -> None:
+    rows = torch.from_numpy(np.random.default_rng(dim).normal(size=(5, dim)))
+    together = knn._lengths(rows)
+    for some in (1, 2, 3):
+        for start in range(0, 5, some):
+            assert torch.equal(knn._lengths(rows[start : start + some]), together[start : start + some])
+
+
+def test_large_pictures_in_blocks_of_few(chunk_bytes: Callable[[int], None]) -> None:
+    """A query and a row at a time, in parts; two equal pictures tie, and the first is named."""
+    rng = np.random.default_rng(8)
+    data = rng.integers(0, 256, (23, 3, 60, 60), dtype=np.uint8)
+    data[17] = data[4]
+    queries = np.concatenate([data[[17, 3]], rng.integers(0, 256, (5, 3, 60, 60), dtype=np.uint8)])
+    expected = slow(queries, data, 6)
+    for n_bytes in (2**26, 8 * 3 * 60 * 60):
+        chunk_bytes(n_bytes)
+        assert_same(nearest_neighbours(queries, data, 6), expected)
+    assert expected.indices[0, 0] == 4
+
+
 @given(data=few_values.filter(lambda a: len(a) > 3), k=st.integers(1, 3))
 def test_rows_passed_over(data: np.ndarray, k: int) -> None:
     itself = np.arange(len(data))
@@ -249,15 +271,18 @@ def test_what_is_no_number_is_found_wherever_it_is(dtype: type[np.floating], mon
 class TestCertificate:
     """Of the right size: it holds, and is nearly reached where it can be."""
 
-    @given(st.integers(0, 2**31), st.integers(1, 40), st.floats(0.01, 100.0))
-    def test_bounds_are_bounds(self, seed: int, dim: int, ratio: float) -> None:
+    @given(st.integers(0, 2**31), st.integers(1, 40), st.floats(0.01, 100.0), st.sampled_from([4096, 16, 7, 1]))
+    def test_bounds_are_bounds(self, seed: int, dim: int, ratio: float, part: int) -> None:
         """Each is below the distance, by at most twice what rounding explains at the largest norm."""
         rng = np.random.default_rng(seed)
         x, y = ratio * rng.normal(size=(60, dim)), rng.normal(size=(80, dim)) * rng.lognormal(sigma=3, size=(80, 1))
-        below, exact, norms, search = bounds(x, y)
-        largest = max(block[2] for block in search._blocks(80, 80))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stream, "_PART", part)
+            below, exact, norms, search = bounds(x, y)
+            largest = max(block[2] for block in search._blocks(80, 80))
+            explained = search.rounding.of(norms, largest)
         assert (below <= exact).all()
-        assert (exact - below <= 2 * search.rounding.of(norms, largest)[:, None]).all()
+        assert (exact - below <= 2 * explained[:, None]).all()
 
     def test_what_rounding_explains(self) -> None:
         """2γ of dim + 2 terms and 8u (‖x‖ + ‖y‖)², up to terms of second order."""
@@ -265,13 +290,20 @@ class TestCertificate:
         gamma = 102 * u / (1 - 102 * u)
         expected = 2 * gamma * (x * y + y**2) + 8 * u * (x + y) ** 2
         torch.testing.assert_close(stream.Rounding(100).of(x, y), expected, rtol=1e-4, atol=0)
-        assert stream.Rounding(2**24).of(x, y).isinf().all()
+        assert stream.Rounding(2**36).of(x, y).isinf().all()
 
-    def test_the_terms_of_second_order_count_as_well(self) -> None:
+    def test_sums_in_parts_round_less(self) -> None:
+        """By the terms of a part and their number: 256 parts of 4096 columns, and no more of a million columns."""
+        x, u = torch.tensor([1.0]).double(), 2.0**-24
+        gamma = (4096 + 256 + 1) * u
+        assert float(stream.Rounding(2**20).of(x, 1.0)) == pytest.approx(4 * gamma + 32 * u, rel=1e-3)
+
+    def test_the_terms_of_second_order_count_as_well(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of a quarter of 1/u terms γ is a third, not a quarter; its bound, itself a term, adds 2γ² on either side."""
         assert rounding.gamma(2**22) == pytest.approx(1 / 3)
         assert rounding.gamma(2**24 - 1) == pytest.approx(2**24 - 1)
         assert rounding.gamma(2**24) == np.inf
+        monkeypatch.setattr(stream, "_PART", 2**22)
         large = stream.Rounding(2**22 - 2)
         assert (large.cross, large.own) == (pytest.approx(10 / 9, rel=1e-5), pytest.approx(10 / 9, rel=1e-5))
         nothing = torch.zeros(1, dtype=torch.float64)
