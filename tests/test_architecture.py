@@ -27,7 +27,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "progress": {"text"},
     "torch_state": {"errors", "extras", "text"},
     "processes": {"choose", "errors"},
-    "data": {"choose", "errors", "extras", "output", "processes", "progress", "reading", "text"},
+    "data": {
+        *("_version", "choose", "errors", "extras", "output", "processes", "progress", "reading", "records", "text"),
+    },
     "neighbours": {"choose", "data", "errors", "progress", "torch_state"},
     "pages": {"data", "text"},
     "mean_field": {"choose", "errors", "processes"},

@@ -51,4 +51,4 @@ def matched_samples(
     for each, count in zip(*np.unique(own[rng.integers(len(own), size=n)], return_counts=True), strict=True):
         around = train if each < 0 else train[clusters.rows[clusters.labels == each]]
         made.append(gaussian_samples(samples[own == each], int(count), rng, around=around))
-    return np.concatenate(made)
+    return made[0] if len(made) == 1 else np.concatenate(made)

@@ -38,11 +38,13 @@ def load(
     value_range: tuple[float, float] | None = None,
     schema: TableSchema | Declaration | str | Path | None = None,
     max_memory: int | None = None,
+    workers: int | None = None,
     progress: bool = False,
 ) -> Dataset:
     """Load a data set.
 
-    All that lies in a source is read, or passed over by a rule and counted in ``Dataset.notes``, or refused.
+    All that lies in a source is read, or passed over by a rule and counted in ``Dataset.notes``, or refused. Images of
+    large folders and archives, and arrays of large folders, are kept decoded on disk (see :doc:`/sources`).
 
     Args:
         source: a path, a name or an object. A file: ``.npy`` (memory-mapped), ``.npz``, ``.safetensors``, ``.pt`` or
@@ -61,6 +63,8 @@ def load(
             which held-out and generated rows are to be read.
         max_memory: bytes that this process may take in all; what does not fit is refused before it is decoded. Left
             out, what the machine and the limits set on the process leave.
+        workers: processes that decode the images of a folder; left out, as many as there are threads
+            (``OMP_NUM_THREADS``), where the first images say that it is worth their start.
         progress: show a bar while items are read one by one.
 
     Raises:
@@ -70,7 +74,7 @@ def load(
     """
     del max_memory  # it is in force already
     columns = schema if schema is None or isinstance(schema, TableSchema) else read_declaration(schema)
-    options = Options(resize, channels, value_range, progress, columns)
+    options = Options(resize, channels, value_range, progress, columns, workers)
     if not isinstance(source, str | Path):
         name = type(source).__name__
         with reading(name):

@@ -47,8 +47,12 @@ def look_at_npy(path: Path) -> Header:
         return _checked_header(path, file)
 
 
-def load_npy(path: Path) -> Array:
+def load_npy(path: Path, *, shared: bool = True) -> Array:
     """An array file as a read-only memory map.
+
+    Args:
+        path: the file.
+        shared: whether other processes may be told where it lies.
 
     Raises:
         InputError: pickled objects, or a file that is not as long as its header says.
@@ -58,7 +62,8 @@ def load_npy(path: Path) -> Array:
         if not header.n_bytes:
             return np.empty(header.shape, header.dtype)
         order = header.fortran_order
-        return StoredArray.open(file, header.dtype, header.shape, header.offset, fortran_order=order)
+        shape, offset = header.shape, header.offset
+        return StoredArray.open(file, header.dtype, shape, offset, fortran_order=order, shared=shared)
 
 
 def read_member_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:

@@ -17,6 +17,8 @@ from mnemoscope.errors import InputError
 from mnemoscope.progress import track
 from mnemoscope.reading import check_memory
 
+_MOST_WORKERS = 256
+
 
 @dataclass(frozen=True)
 class Options:
@@ -29,6 +31,7 @@ class Options:
         value_range: what black and white are in sets of floating point, whose numbers do not tell.
         progress: show a bar.
         schema: of tables: what columns are declared to be, or the schema of the training set by which rows are read.
+        workers: processes that decode images; None for as many as are worth their start.
     """
 
     resize: int | None = None
@@ -36,10 +39,13 @@ class Options:
     value_range: tuple[float, float] | None = None
     progress: bool = False
     schema: TableSchema | Mapping[str, Declared] | None = None
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         if self.resize is not None and check_whole(self.resize, "resize") > 2**14:
             raise InputError(f"resize must be at most {2**14}, got {self.resize}")
+        if self.workers is not None and check_whole(self.workers, "workers") > _MOST_WORKERS:
+            raise InputError(f"workers must be at most {_MOST_WORKERS}, got {self.workers}")
         if self.channels is not None:
             check_name(self.channels, get_args(Channels), "channels")
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:

@@ -31,8 +31,8 @@ _SPAN = 2**24
 class _File:
     """An open file, and whether it is still what it was when it was opened."""
 
-    def __init__(self, path: str, handle: int, *, may_change: bool) -> None:
-        self.path, self.handle, self.may_change = path, handle, may_change
+    def __init__(self, path: str, handle: int, *, may_change: bool, shared: bool = True) -> None:
+        self.path, self.handle, self.may_change, self.shared = path, handle, may_change, shared
         weakref.finalize(self, os.close, handle)
         self.state = self._state()
 
@@ -97,11 +97,18 @@ class StoredArray(np.memmap[Any, Any]):
 
     @classmethod
     def open(
-        cls, file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int, *, fortran_order: bool = False
+        cls,
+        file: BinaryIO,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        offset: int,
+        *,
+        fortran_order: bool = False,
+        shared: bool = True,
     ) -> "StoredArray":
-        """An array that begins ``offset`` bytes into an open file, and has values."""
+        """An array that begins ``offset`` bytes into an open file, and has values; if not ``shared``, without place."""
         mapped = np.memmap(file, dtype, "r", offset, shape, "F" if fortran_order else "C")
-        return cls._guarding(mapped, _File(file.name, os.dup(file.fileno()), may_change=False))
+        return cls._guarding(mapped, _File(file.name, os.dup(file.fileno()), may_change=False, shared=shared))
 
     @classmethod
     def of(cls, mapped: np.memmap[Any, Any]) -> "np.memmap[Any, Any]":
@@ -152,11 +159,12 @@ class StoredArray(np.memmap[Any, Any]):
 
     @property
     def place(self) -> Place | None:
-        """Where its values are; None where they do not follow each other in a file that stays as it is."""
-        if self._file is None or self._file.may_change or not self.flags.c_contiguous:
+        """Where its values are; None where they do not follow each other in a file that others see and that stays."""
+        file = self._file
+        if file is None or file.may_change or not file.shared or not self.flags.c_contiguous:
             return None
-        path = str(Path(self._file.path).absolute())
-        return Place(path, _address(self) - self._start, self.dtype.str, self.shape, self._file.state)
+        path = str(Path(file.path).absolute())
+        return Place(path, _address(self) - self._start, self.dtype.str, self.shape, file.state)
 
     def astype(self, dtype: Any, *args: Any, **options: Any) -> NDArray[Any]:
         """In memory."""

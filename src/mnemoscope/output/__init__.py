@@ -17,7 +17,7 @@ from mnemoscope.output.folders import (
     output_folder,
     output_subfolder,
 )
-from mnemoscope.output.lines import writing
+from mnemoscope.output.lines import cannot, writing
 from mnemoscope.output.locks import is_still, open_lock, try_lock
 from mnemoscope.output.saved import JSON, PAGE, Saved
 from mnemoscope.output.signals import stopped_by, uninterrupted
@@ -32,6 +32,7 @@ __all__ = [
     "atomic_file",
     "atomic_files",
     "atomic_folder",
+    "cannot",
     "check_absent",
     "check_apart",
     "check_output_file",

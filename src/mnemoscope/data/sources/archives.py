@@ -17,8 +17,9 @@ from typing import cast
 
 from mnemoscope.data.census import ELSEWHERE, NOT_NAMED, ODD, Census
 from mnemoscope.data.dataset import Dataset
+from mnemoscope.data.decoding import Encoded
 from mnemoscope.data.first_bytes import N_BYTES
-from mnemoscope.data.gather import Encoded
+from mnemoscope.data.kept import State
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.contract import Source
 from mnemoscope.data.sources.image_files import folder_classes, of_images, sort_out
@@ -51,7 +52,11 @@ class ZipOfImages(Source):
                     return file.read(N_BYTES)
 
             census = Census()
-            entries = [Encoded(name, f"{where}/{name}", partial(content, infos[name])) for name in sorted(infos)]
+            state = State.of(where)
+            entries = [
+                Encoded(name, f"{where}/{name}", partial(content, info), state._replace(part=info.header_offset))
+                for name, info in sorted(infos.items())
+            ]
             return of_images(where, sort_out(entries, first, census), census, options)
 
 
@@ -81,7 +86,7 @@ def read_shards(where: Path, shards: list[Path], key: str | None, options: Optio
         for shard in shards:
             tar = stack.enter_context(tarfile.open(shard))
             before = "" if len(shards) == 1 else f"{shard.name}/"
-            entries, first = list[Encoded](), dict[str, bytes]()
+            entries, first, state = list[Encoded](), dict[str, bytes](), State.of(shard)
             for name, info in _members(shard, tar, before, census).items():
                 if name.endswith(".cls"):
                     classes[before + _sample(name)] = _bytes(tar, info, N_BYTES).decode("utf-8", "replace").strip()
@@ -89,7 +94,8 @@ def read_shards(where: Path, shards: list[Path], key: str | None, options: Optio
                 elif key is not None and _part(name) != key:
                     census.pass_over(before + name, NOT_NAMED)
                 else:
-                    entries.append(Encoded(before + name, f"{shard}/{name}", partial(_content, shard, tar, info)))
+                    opened, lies = partial(_content, shard, tar, info), state._replace(part=info.offset_data)
+                    entries.append(Encoded(before + name, f"{shard}/{name}", opened, lies))
                     first[before + name] = _bytes(tar, info, N_BYTES)
             images += sort_out(entries, first.__getitem__, census)
         samples = [_sample(image.name) for image in images]

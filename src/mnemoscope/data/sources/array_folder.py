@@ -5,14 +5,14 @@ shards. Files of one shape are items where that shape is a vector's or a picture
 channels, and shards otherwise; a single file is a shard.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from mnemoscope.data.arrays import Array
 from mnemoscope.data.census import Census
 from mnemoscope.data.dataset import Dataset
 from mnemoscope.data.images import image_layout
+from mnemoscope.data.kept import State, gathered
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.contract import ArrayFile
 from mnemoscope.data.sources.image_files import folder_classes
@@ -21,7 +21,6 @@ from mnemoscope.data.sources.tensors import SafetensorsFile, TorchFile
 from mnemoscope.data.walk import readable
 from mnemoscope.errors import InputError
 from mnemoscope.progress import track
-from mnemoscope.reading import check_memory
 
 ARRAY_FILES: tuple[ArrayFile, ...] = (NpyFile(), NpzFile(), SafetensorsFile(), TorchFile())
 """The files of which a folder may be made."""
@@ -52,16 +51,19 @@ def read_arrays(folder: Path, files: list[Path], key: str | None, census: Census
     first, dtype = shapes[0]
     lengths = [shape[0] if as_shards else 1 for shape, _ in shapes]
     event = first[1:] if as_shards else first
-    check_memory(folder, sum(lengths) * int(np.prod(event)) * dtype.itemsize)
-    made, end = np.empty((sum(lengths), *event), dtype), 0
-    for path, length in zip(track(files, "reading arrays", enabled=options.progress), lengths, strict=True):
-        values, _ = _read(path, key)
-        made[end : end + length] = values if as_shards else values[None]
-        end += length
+
+    def parts(notes: list[str]) -> Iterator[Array]:
+        del notes  # there are none
+        for path in track(files, "reading arrays", enabled=options.progress):
+            values, _ = _read(path, key)
+            yield values if as_shards else values[None]
+
+    states = [State.of(path) for path in files]
+    made, kept = gathered(folder, states, ["arrays", key, as_shards], (sum(lengths), *event), dtype, parts)
     what = "a shard of items" if as_shards else "one item"
     note = f"each of {len(files)} files was taken for {what}, by their shapes such as {first}"
     names = None if as_shards else tuple(readable(path.relative_to(folder)) for path in files)
-    notes = (*census.notes(), *inner.notes(), *((note,) if len(files) > 1 else ()))
+    notes = (*census.notes(), *inner.notes(), *((note,) if len(files) > 1 else ()), *kept)
     classes = None if names is None else folder_classes(names)
     return Dataset(made, str(folder), names=names, notes=notes, classes=classes, source=census.to_dict())
 

@@ -6,16 +6,15 @@ of data the one is read that has ten times as many files, and otherwise neither.
 
 import math
 import struct
-from collections.abc import Callable
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from mnemoscope.data.census import FOREIGN, OTHER_KIND, OTHER_PART, TWIN, Census
 from mnemoscope.data.dataset import Dataset
+from mnemoscope.data.decoding import Encoded
 from mnemoscope.data.first_bytes import first_bytes, is_image
-from mnemoscope.data.gather import Encoded
 from mnemoscope.data.images import look_at_image
+from mnemoscope.data.kept import bytes_in_memory
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.archives import TAR_SUFFIXES, read_shards
 from mnemoscope.data.sources.array_folder import array_source, read_arrays
@@ -48,9 +47,10 @@ class Folder(Source):
             return Look(*look_at_idx(files[0]))
         if kind != "images":
             return None
-        with _opener(files[0])() as file:
+        with reading(files[0]), files[0].open("rb") as file:
             shape, itemsize = look_at_image(file, files[0])
-        return Look((len(files), *shape), len(files) * math.prod(shape) * itemsize)
+        n_bytes = len(files) * math.prod(shape) * itemsize
+        return Look((len(files), *shape), bytes_in_memory(len(files), n_bytes))
 
     def read(self, where: Path, key: str | None, options: Options) -> Dataset:
         census = Census()
@@ -70,7 +70,10 @@ class Folder(Source):
         if kind == "tar shards":
             data = read_shards(where, files, key, options)
             return data.described(notes=(*census.notes(), *data.notes))
-        images = [Encoded(readable(path.relative_to(where)), path, _opener(path)) for path in files]
+        images = []
+        for path in files:
+            with reading(path):
+                images.append(Encoded.of_file(readable(path.relative_to(where)), path))
         return of_images(where, images, census, options)
 
 
@@ -91,14 +94,6 @@ def _survey(where: Path, census: Census) -> tuple[Kind, list[Path]]:
             _pass_over(where, paths, OTHER_KIND, census)
     _pass_over(where, foreign, FOREIGN if chosen == "images" else f"no {chosen}", census)
     return chosen, _of_training(where, kinds[chosen], census) if chosen == "IDX files" else kinds[chosen]
-
-
-def _opener(path: Path) -> Callable[[], BufferedIOBase]:
-    def opened() -> BufferedIOBase:
-        with reading(path):
-            return path.open("rb")
-
-    return opened
 
 
 def _kind(path: Path) -> Kind | None:

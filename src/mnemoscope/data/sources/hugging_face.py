@@ -11,7 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 from mnemoscope.choose import choose
 from mnemoscope.data.census import Census
 from mnemoscope.data.dataset import Dataset
-from mnemoscope.data.gather import Encoded, decode
+from mnemoscope.data.decoding import Encoded
+from mnemoscope.data.gather import decode
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.collect import Collected
 from mnemoscope.data.sources.contract import Source

@@ -5,8 +5,9 @@ from pathlib import Path, PurePosixPath
 
 from mnemoscope.data.census import FOREIGN, HIDDEN, Census, is_hidden
 from mnemoscope.data.dataset import Dataset
+from mnemoscope.data.decoding import Encoded
 from mnemoscope.data.first_bytes import is_image
-from mnemoscope.data.gather import Encoded, decode
+from mnemoscope.data.gather import decode
 from mnemoscope.data.images import IMAGE_SUFFIXES
 from mnemoscope.data.options import Options
 from mnemoscope.errors import InputError
