@@ -30,7 +30,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "data": {
         *("_version", "choose", "errors", "extras", "output", "processes", "progress", "reading", "records", "text"),
     },
-    "neighbours": {"choose", "data", "errors", "progress", "torch_state"},
+    "neighbours": {"choose", "data", "errors", "extras", "progress", "reading", "torch_state"},
     "pages": {"data", "text"},
     "mean_field": {"choose", "errors", "processes"},
     "theory": {"choose", "errors", "mean_field", "processes"},

@@ -6,10 +6,8 @@ or training items left out one at a time. Two questions are asked: are samples t
 drawn to the training items rather than to the law they came from (``closeness``)?
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +26,19 @@ from mnemoscope.auditing.identical import expected_coincidences, is_constant
 from mnemoscope.auditing.intervals import samples_needed
 from mnemoscope.auditing.labels import SOURCE, Labels
 from mnemoscope.auditing.measures import STANDARD, Measure, WholeSetStatistic, make_measures
-from mnemoscope.auditing.nearest import NeighbourSearch
 from mnemoscope.auditing.null import LEFT_OUT_ITEMS, READINGS, Null, Repeats
 from mnemoscope.auditing.overlap import made_by_hand
 from mnemoscope.auditing.pool import Pool
 from mnemoscope.auditing.private import new_key
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.reports.report import Report
+from mnemoscope.auditing.searching import recall_of, searching
 from mnemoscope.auditing.sight import look
 from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.choose import check_number, check_whole, choose
 from mnemoscope.data import DataLike, Dataset, Declaration, as_compared
 from mnemoscope.data.arrays import CHUNK_BYTES, Array, ArrayLike
 from mnemoscope.errors import InputError
-from mnemoscope.neighbours import nearest_neighbours
 from mnemoscope.reading import check_memory, limits_memory
 from mnemoscope.torch_state import usable_device
 
@@ -70,6 +67,7 @@ def audit(
     shards: str | Path | None = None,
     scheduler: str | None = None,
     certificates: tuple[str | Path, str | Path, str | Path] | None = None,
+    approximate: str | None = None,
     max_memory: int | None = None,
     seed: int = 0,
     progress: bool = False,
@@ -108,6 +106,8 @@ def audit(
         scheduler: where these parts are computed: None for this process, ``local:N`` for N processes here, or a Dask
             scheduler's address, whose workers see the folder at the same path. Needs ``shards``, and no ``device``.
         certificates: for a scheduler at ``tls://HOST:PORT``, as ``sweeps.Certificates``.
+        approximate: ``faiss-ivf`` to search large sets with the extra ``faiss`` in place of exactly; some neighbours,
+            and so copies, may be missed. The recall on items that are also searched exactly stands in the verdict.
         max_memory: bytes that this process may take in all; what cannot fit is refused. Left out, what the machine and
             the limits set on the process leave.
         seed: of the choice of items left out, of the simulations and of the references.
@@ -147,7 +147,7 @@ def audit(
         raise InputError(f"{train.name}: needs at least {needed} distinct training items, has {n_distinct}")
     _need(samples.n_samples, resolution, samples.name, "generated samples")
 
-    with _searching(shards, scheduler, certificates, device) as find:
+    with searching(shards, scheduler, certificates, device, approximate) as find:
         comparison = Comparison(
             train, repeated.first, rng, space=space, transformation=transformation, progress=progress, search=find
         )
@@ -169,7 +169,7 @@ def audit(
         # Of a table the steps of one column say nothing of those of another.
         coincide = (made or not repeated.redundant) and train.schema is None
         coincidences = _coincidences(comparison, same) if coincide else None
-        matched = Null.matched(comparison, samples, search, LEFT_OUT_ITEMS, rng)
+        matched = Null.matched(comparison, samples, search, Null.n_matched(train.dim), rng)
         evidence = tuple(
             gather(search, null, matched, chosen, null.find_identical(same, coincidences), rng) for null in nulls
         )
@@ -197,30 +197,9 @@ def audit(
             groups=None if pool is None else pool.groups,
             intrinsic_dimension=intrinsic_dimension(comparison.index.lists[:, :_DIMENSION_NEIGHBOURS]),
             resolution=resolution,
-            provenance={"version": __version__, **settings},
+            provenance={"version": __version__, **settings, **recall_of(find)},
             key=new_key() if private else None,
         )
-
-
-@contextmanager
-def _searching(
-    shards: str | Path | None,
-    scheduler: str | None,
-    certificates: tuple[str | Path, ...] | None,
-    device: torch.device,
-) -> Iterator[NeighbourSearch]:
-    """How neighbours are sought: at once, or in shards."""
-    if shards is None:
-        if scheduler is not None or certificates is not None:
-            raise InputError("scheduler needs shards: a folder that its workers see, for what they have found")
-        yield partial(nearest_neighbours, device=device)
-        return
-    if device.type != "cpu":
-        raise InputError(f"device: {device} is for a search in this process; workers take the device that they have")
-    from mnemoscope.auditing.shards import sharded_search  # tables of sweeps take half a second
-
-    with sharded_search(shards, scheduler=scheduler, certificates=certificates) as search:
-        yield search
 
 
 def _check_memory(*sets: Dataset | None) -> None:

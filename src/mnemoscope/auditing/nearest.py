@@ -185,9 +185,8 @@ class TrainingIndex:
         n_others = len(self.distinct) - (exclude is not None)
         for k in (min(length, n_others) for length in _LIST_LENGTHS):
             skipped = None if exclude is None else exclude[waiting]
-            found = self._search(
-                items[waiting], self.train, k, ignore=self._ignore, exclude=skipped, progress=self.progress
-            )
+            some = items if len(waiting) == n else items[waiting]
+            found = self._search(some, self.train, k, ignore=self._ignore, exclude=skipped, progress=self.progress)
             lists, crowded = _Lists(found.distances, found.indices), np.zeros(len(waiting), dtype=bool)
             if not alone:
                 lists, crowded = self._without_own_unit(lists)

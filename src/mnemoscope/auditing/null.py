@@ -43,6 +43,9 @@ MATCHED = "Gaussians with the spread of the samples"
 LEFT_OUT_ITEMS = 1000
 """As many training items, at least, are left out in their turn, if there are so many."""
 
+_MATCHED_BYTES, _FEWEST_MATCHED = 2**30, 300
+"""Matched items take so much memory, at most, unless they would be fewer than that."""
+
 LEFT_OUT = "leave-one-out on the training set"
 _QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -93,6 +96,11 @@ class Null:
         made = matched_samples(samples.array, search.items, comparison.train.array, comparison.index, n, rng)
         items = Dataset(made, MATCHED, comparison.train.value_range)
         return cls(MATCHED, comparison.search(items), np.zeros(n, dtype=bool))
+
+    @staticmethod
+    def n_matched(dim: int) -> int:
+        """How many items are matched: as many as are left out, less of large pictures, whose values all are drawn."""
+        return int(np.clip(_MATCHED_BYTES // (4 * dim), _FEWEST_MATCHED, LEFT_OUT_ITEMS))
 
     @property
     def nearest(self) -> Nearest:

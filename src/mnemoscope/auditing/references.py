@@ -86,7 +86,7 @@ def _shrinkage(train: Array, rows: Int[np.ndarray, " some"], about: Float[np.nda
 def _columns(train: Array, rows: Int[np.ndarray, " some"], columns: slice) -> Float[np.ndarray, "some columns"]:
     """Some values of some items, in double precision: of a stored array no more is read."""
     if not train.flags.c_contiguous:
-        return train[rows].reshape(len(rows), -1)[:, columns].astype(np.float64)
+        return np.asarray(train[rows].reshape(len(rows), -1)[:, columns], dtype=np.float64)
     flat = train.reshape(len(train), -1)
     parts = [read_stored(flat[row : row + 1, columns]).astype(np.float64) for row in rows]
     return np.asarray(np.concatenate(parts))

@@ -16,6 +16,7 @@ from mnemoscope.auditing.labels import Labels
 from mnemoscope.auditing.measures import MeasureResult, WholeSetResult
 from mnemoscope.auditing.nearest import Nearest
 from mnemoscope.auditing.repeats import Repeated
+from mnemoscope.auditing.searching import recall_sentence
 from mnemoscope.auditing.sight import Sight
 from mnemoscope.auditing.verdict import Tone, Verdict, judge
 from mnemoscope.data import Dataset
@@ -127,8 +128,8 @@ class AuditResult:
 
     @property
     def verdict(self) -> str:
-        """The result in words: copies, then closeness."""
-        return self.judgement.sentence
+        """The result in words: copies, then closeness, and how neighbours were searched if not exactly."""
+        return self.judgement.sentence + recall_sentence(self.provenance)
 
     @property
     def flagged(self) -> list[Flagged]:

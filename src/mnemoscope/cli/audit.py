@@ -120,6 +120,10 @@ def audit(
     device: Annotated[
         str, typer.Option(help="Where neighbours are searched: cpu, cuda, cuda:1, mps. The answers are the same.")
     ] = "cpu",
+    approximate: Annotated[
+        Literal["faiss-ivf"] | None,
+        typer.Option(help="Search large sets approximately (extra faiss); the verdict says with which recall."),
+    ] = None,
     scheduler: Scheduler = None,
     tls_ca: TlsCa = None,
     tls_cert: TlsCert = None,
@@ -194,6 +198,7 @@ def audit(
             shards=None if scheduler is None else out / SHARDS,
             scheduler=scheduler,
             certificates=certificates,
+            approximate=approximate,
             seed=seed,
             progress=True,
         )
