@@ -59,13 +59,18 @@ class Encoded(NamedTuple):
 
     @classmethod
     def of_file(cls, name: str, path: Path) -> "Encoded":
-        """A file of its own."""
+        """A file of its own.
+
+        Raises:
+            InputError: it is not there.
+        """
 
         def opened() -> BufferedIOBase:
             with reading(path):
                 return path.open("rb")
 
-        return cls(name, path, opened, State.of(path), path)
+        with reading(path):
+            return cls(name, path, opened, State.of(path), path)
 
 
 class Expected(NamedTuple):
@@ -227,7 +232,7 @@ def help_out() -> None:
         try:
             images = [Encoded.of_file(each, Path(path)) for each, path in request["images"]]
             batch = decode_batch(images, expected, options)
-        except (InputError, OSError) as error:
+        except InputError as error:
             answer, content = {"error": Exception.__str__(error)}, b""
         else:
             answer, content = {"remarks": batch.remarks, "further": batch.further}, batch.pixels.tobytes()

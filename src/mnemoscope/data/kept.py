@@ -149,7 +149,7 @@ def gathered(
         OutputError: the folder that ``MNEMOSCOPE_CACHE`` names cannot be written to.
     """
     n_bytes = math.prod(shape) * dtype.itemsize
-    folder = cache_folder() if states and is_large(len(states), n_bytes) else None
+    folder = cache_folder() if states and is_large(shape[0], n_bytes) else None
     if folder is not None and states:
         place = Place(folder, _key(states, [*how, list(shape), dtype.str]))
         found = place.read()

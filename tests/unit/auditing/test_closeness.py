@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import binomtest
+from sklearn.covariance import ledoit_wolf_shrinkage
 
+from mnemoscope.auditing import references
 from mnemoscope.auditing.closeness import bootstrap, closeness, equivalent_blur, permutation_p
 from mnemoscope.auditing.nearest import TrainingIndex
 from mnemoscope.auditing.references import BLURS, blurred_shares, gaussian_samples
@@ -141,6 +145,20 @@ def test_few_items_shrink_the_covariance_as_scikit_learn_does() -> None:
     train = rng.normal(size=(20, 6)) * [1, 1, 1, 1, 1, 4]
     made = gaussian_samples(train, 40000, rng)
     np.testing.assert_allclose(np.cov(made.T), ledoit_wolf(train)[0], atol=0.25)
+
+
+@given(st.integers(0, 2**31), st.integers(2, 12), st.integers(1, 40), st.floats(0, 3), st.booleans())
+def test_the_shrinkage_is_that_of_scikit_learn(seed: int, n: int, dim: int, common: float, by_columns: bool) -> None:
+    """By the products of the items as by those of the values, columns read part by part, of some of the items."""
+    rng = np.random.default_rng(seed)
+    items = rng.normal(size=(n + 3, dim)) + common * rng.normal(size=(n + 3, 1)) + 5
+    rows = np.arange(1, n + 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(references, "CHUNK_BYTES", 8 * n * 7)
+        array = np.asfortranarray(items) if by_columns else items
+        shrinkage, variance = references._shrinkage(array, rows, items.mean(axis=0))
+    assert shrinkage == pytest.approx(ledoit_wolf_shrinkage(items[rows]), abs=1e-9)
+    assert variance == pytest.approx(items[rows].var(axis=0).mean(), rel=1e-9)
 
 
 def test_blurred_shares_by_a_loop() -> None:

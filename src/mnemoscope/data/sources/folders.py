@@ -70,10 +70,7 @@ class Folder(Source):
         if kind == "tar shards":
             data = read_shards(where, files, key, options)
             return data.described(notes=(*census.notes(), *data.notes))
-        images = []
-        for path in files:
-            with reading(path):
-                images.append(Encoded.of_file(readable(path.relative_to(where)), path))
+        images = [Encoded.of_file(readable(path.relative_to(where)), path) for path in files]
         return of_images(where, images, census, options)
 
 
