@@ -22,7 +22,7 @@ from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.data import Dataset, halves
 from mnemoscope.data.arrays import check_finite, row_chunks
 from mnemoscope.monitoring.halves.agreement import mean_item
-from mnemoscope.neighbours import nearest_neighbours
+from mnemoscope.neighbours import approximate, nearest_neighbours
 from mnemoscope.processes import EDM
 from mnemoscope.scores import (
     EmpiricalBayesScore,
@@ -98,6 +98,15 @@ def of_whole_sets() -> list[Any]:
     return [number for each in found for number in (each.value, each.null, each.spread) if number is not None]
 
 
+def of_approximate() -> list[Any]:
+    pytest.importorskip("faiss", reason="needs the extra 'faiss'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(approximate, "FEWEST_ROWS", 50)
+        search = approximate.ApproximateSearch()
+        found = search(SAMPLES, TRAIN, 4, exclude=np.arange(31))
+    return [found.distances, found.indices]
+
+
 def of_references() -> list[Any]:
     return [references.blurred_shares(TRAIN, HOLDOUT, 2.0, 60, rng()), references._mean(TRAIN)]
 
@@ -120,6 +129,7 @@ STREAMED: dict[str, tuple[str, Callable[[Path], list[Any]]]] = {
     "tempered": ("scores/training_points", lambda _: of_score(TemperedScore(TRAIN, EDM(), 2.0))),
     "conditions": ("scores/conditional", lambda _: [condition_weights(TRAIN, torch.from_numpy(TRAIN[40]), 2.0)]),
     "nearest neighbours": ("neighbours/knn neighbours/stream neighbours/tree", lambda _: of_neighbours()),
+    "approximate neighbours": ("neighbours/approximate", lambda _: of_approximate()),
     "measures": ("auditing/measures/tiled", lambda _: of_measures()),
     "whole sets": ("auditing/measures/ct auditing/measures/fld", lambda _: of_whole_sets()),
     "clusters": ("auditing/clusters", lambda _: of_clusters()),
