@@ -196,6 +196,7 @@ CALLS: list[tuple[str, Callable[[Any], Any], dict[str, Any]]] = [
     ("load", mn.load, {"text": "x", "number": 3, "none": None}),
     ("load(schema)", lambda v: mn.load("digits", schema=v), KINDS),
     ("load(max_memory)", lambda v: mn.load("digits", max_memory=v), NUMBERS),
+    ("load(workers)", lambda v: mn.load("digits", workers=v), NUMBERS),
     ("load_labels", load_labels, {"text": "x"}),
     ("nearest_neighbours(queries)", lambda v: mn.nearest_neighbours(v, ITEMS, 1), DATA),
     ("nearest_neighbours(data)", lambda v: mn.nearest_neighbours(ITEMS, v, 1), DATA),
