@@ -226,8 +226,21 @@ def test_rows_to_pass_over_are_one_for_each_and_of_the_data(name: str, values: n
         nearest_neighbours(np.zeros((3, 2)), np.zeros((5, 2)), 1, **{name: values})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("ignored", "excluded"), [(0, False), (2, False), (0, True), (2, True)])
+def test_as_many_neighbours_as_there_are_eligible_rows_and_no_more(ignored: int, excluded: bool) -> None:
+    data = np.arange(10.0).reshape(5, 2)
+    ignore = np.arange(5) < ignored if ignored else None
+    exclude = np.full(3, 4) if excluded else None
+    eligible = [row for row in range(ignored, 5) if not (excluded and row == 4)]
+    found = nearest_neighbours(np.zeros((3, 2)), data, len(eligible), ignore=ignore, exclude=exclude)
+    np.testing.assert_array_equal(found.indices, [eligible] * 3)
+    with pytest.raises(InputError, match=f"eligible data points, {len(eligible)}; got k={len(eligible) + 1}"):
+        nearest_neighbours(np.zeros((3, 2)), data, len(eligible) + 1, ignore=ignore, exclude=exclude)
+
+
 def test_rows_to_pass_over_are_booleans_or_whole_numbers() -> None:
-    for kinds, fits in (("b", [np.bool_]), ("iu", [np.int8, np.uint16, np.int32, np.int64])):
+    whole = [np.int8, np.uint16, np.int32, np.int64]
+    for kinds, words, fits in (("b", "booleans", [np.bool_]), ("iu", "whole numbers", whole)):
         for dtype in (np.bool_, np.int8, np.uint16, np.int32, np.int64, np.float32, np.complex64):
             values = np.ones(3, dtype=dtype)
             if dtype in fits:
@@ -235,7 +248,7 @@ def test_rows_to_pass_over_are_booleans_or_whole_numbers() -> None:
                 assert found.dtype == (np.bool_ if kinds == "b" else np.int64)
                 np.testing.assert_array_equal(found, [1, 1, 1])
             else:
-                with pytest.raises(InputError, match=r"them: needs (booleans|whole numbers) of shape \(3,\)"):
+                with pytest.raises(InputError, match=rf"them: needs {words} of shape \(3,\)"):
                     knn._one_for_each(values, 3, "them", kinds)
 
 
