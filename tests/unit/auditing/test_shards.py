@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mnemoscope.auditing import audit, shards
 from mnemoscope.data import load
-from mnemoscope.errors import InputError
+from mnemoscope.errors import InputError, OutputError
 from mnemoscope.neighbours import Neighbours, nearest_neighbours
 from mnemoscope.sweeps import Certificates
 
@@ -183,6 +183,12 @@ def test_the_scheduler_is_met_with_the_certificates(
         pass
     expected = None if certificates is None else Certificates(*certificates)
     assert met == [{"scheduler": "tls://here:1", "certificates": expected}]
+
+
+def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
+    shard = shards.Shard(data="a", queries="b", ignore=None, first=0, stop=2, k=1).at(tmp_path, None)
+    with pytest.raises(OutputError, match=r"a\.npy: workers need a shared directory"):
+        shard.run()
 
 
 def test_the_same_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
