@@ -1,6 +1,8 @@
 """Identical items: counted on their own, and a held-out set that shares items with train is refused."""
 
 import json
+import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from mnemoscope.auditing import Rate, Repeated, audit, difference_interval
 from mnemoscope.auditing.identical import Identical, expected_coincidences
 from mnemoscope.auditing.nearest import TrainingIndex
-from mnemoscope.auditing.overlap import _too_many, made_by_hand
+from mnemoscope.auditing.overlap import _too_many, check_near, made_by_hand
 from mnemoscope.data import Dataset
 from mnemoscope.errors import InputError
 
@@ -229,3 +231,21 @@ class TestHeldOut:
 def test_expected_scales_with_the_number_of_samples() -> None:
     null = np.array([True] * 3 + [False] * 57)
     assert Identical.find(np.full(200, -1), null, None).expected == 10
+
+
+@pytest.mark.parametrize("usual", [0, 6, 21])
+def test_near_duplicates_across_the_sets_by_their_law(usual: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 50 and 100 pairs so many near ones are in the held-out set by chance; below 0.1 % the set is refused."""
+    items = np.random.default_rng(0).normal(size=(100, 3))
+    sets = [Dataset(items, "kept"), Dataset(items, "train")]
+    index = TrainingIndex(items, np.arange(100), np.random.default_rng(0))
+    found = index.nearest(items + 0.1)
+    for near in range(0, 61, 3):
+        pairs, others = near // 2, usual // 2
+        ways = [math.comb(50, k) * math.comb(100, pairs + others - k) for k in range(pairs + others + 1)]
+        p = sum(ways[pairs:]) / sum(ways)
+        flags = iter([np.arange(100) < near, np.arange(200) < usual])
+        monkeypatch.setattr(index, "are_near_duplicates", lambda _, flags=flags: next(flags))
+        refused = pytest.raises(InputError, match=f"kept: {near} of 100 .* only {usual} of 200")
+        with refused if pairs and p < 1e-3 else nullcontext():
+            check_near(*sets, index, found, found)
