@@ -1,7 +1,9 @@
 """Measures and statistics by name."""
 
+import numpy as np
 import pytest
 
+from mnemoscope.auditing import audit
 from mnemoscope.auditing.measures import MEASURES, WHOLE_SET_STATISTICS, DataCopyingTest, DistanceRatio, make_measures
 from mnemoscope.errors import InputError
 
@@ -22,6 +24,15 @@ def test_names_are_those_of_the_classes_and_of_one_thing() -> None:
 def test_only_the_distance_ratio_is_calibrated() -> None:
     """The verdict's promises were simulated for it alone."""
     assert [name for name, measure in MEASURES.items() if measure.calibrates] == ["distance-ratio"]
+
+
+def test_what_does_not_calibrate_is_reported_and_proves_nothing() -> None:
+    """Whatever is asked for, the distance ratio is tested, and nothing else beside it."""
+    train, holdout = np.random.default_rng(0).normal(size=(2, 40, 5))
+    for names in (["distance-ratio", "authenticity"], ["authenticity"]):
+        (evidence,) = audit(holdout[:20], train, holdout=holdout[20:], measures=names, resolution=0.3).evidence
+        assert [result.name for result in evidence.results] == names
+        assert (evidence.copies.score, evidence.further) == ("distance-ratio", ())
 
 
 @pytest.mark.parametrize(
