@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.optim.swa_utils import AveragedModel
 
 from mnemoscope.data import Dataset, load_digits
 from mnemoscope.errors import InputError, OutputError
@@ -13,7 +14,7 @@ from mnemoscope.networks import MLP, NetworkSpec, build_network
 from mnemoscope.processes import EDM, OrnsteinUhlenbeck, VariancePreserving
 from mnemoscope.scores import EmpiricalScore
 from mnemoscope.training import TrainingSpec, denoising_loss, fit, load_run, train_run
-from mnemoscope.training.checkpoint import checkpoints_of, save_checkpoint
+from mnemoscope.training.checkpoint import TrainingState, checkpoints_of, load_checkpoint, save_checkpoint
 from mnemoscope.training.draws import Draws
 
 PROCESS = OrnsteinUhlenbeck()
@@ -312,4 +313,15 @@ def test_saving_twice_keeps_the_first(tmp_path: Path) -> None:
     before = (tmp_path / "step-00000001" / "state.json").stat().st_mtime_ns
     fit(MLP((4,), width=8), digits_like(4, (4,)), PROCESS, TrainingSpec(steps=1), checkpoints=tmp_path)
     assert (tmp_path / "step-00000001" / "state.json").stat().st_mtime_ns == before
-    assert callable(save_checkpoint)
+
+
+def test_a_checkpoint_holds_the_scale_of_gradients_in_half_precision(tmp_path: Path) -> None:
+    def state(scale: float) -> TrainingState:
+        network = torch.nn.Linear(2, 2)
+        optimizer = torch.optim.Adam(network.parameters())
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        return TrainingState(network, AveragedModel(network), optimizer, torch.Generator(), [0.5], scaler)
+
+    checkpoint, other = save_checkpoint(tmp_path, state(1024.0)), state(2.0)
+    load_checkpoint(checkpoint, other)
+    assert other.scaler.get_scale() == 1024.0
