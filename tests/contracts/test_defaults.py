@@ -233,6 +233,7 @@ def test_what_is_made_on_import_does_not_follow_the_defaults(other_defaults: obj
     assert {(value.dtype, value.device.type) for value in constants} == {(torch.float64, "cpu")}
 
 
+@pytest.mark.slow
 def test_the_adaptive_solver_may_be_first_used_in_other_defaults() -> None:
     program = """
 import torch

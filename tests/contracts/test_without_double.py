@@ -152,6 +152,7 @@ def test_closed_form_scores_compute_on_the_cpu(apple: object, number: int) -> No
         compare(score.denoiser(there(X), t), expected.denoiser(X, t))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("kind", ["empirical", "function"])
 def test_samplers(apple: object, solver: str, kind: str) -> None:

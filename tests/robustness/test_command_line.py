@@ -153,6 +153,7 @@ def test_a_console_that_lacks_characters_gets_its_verdict(
     assert line == f"mnemoscope: {name}: no such file or folder, and not a bundled data set ('digits')"
 
 
+@pytest.mark.slow
 def test_a_real_console_that_lacks_characters() -> None:
     """In a process of its own: what this one does to its streams is not what Python starts with."""
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252:strict"}

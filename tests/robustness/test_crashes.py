@@ -412,6 +412,7 @@ class TestCommands:
         assert run(self.TRAIN.split()).code == 0
         assert "holds a training run already" in run(self.TRAIN.split()).err
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
     def test_a_stopped_command(self, number: signal.Signals, tmp_path: Path) -> None:
         words = ["sample", "empirical:d.npy", "--n", "100000", "--n-steps", "100000", "--out", "s.npy"]

@@ -95,6 +95,7 @@ def images(folder: Path, names: list[str], count: int) -> None:
             Image.fromarray(image).save(file, "PNG")
 
 
+@pytest.mark.slow
 @settings(max_examples=3)
 @given(st.lists(file_names, min_size=3, max_size=3), st.lists(anything, min_size=2, max_size=2, unique=True))
 @example([HOSTILE_FILE] * 3, ["\ud800\x1b[2J" + "x" * 10**4, "[/red]"])

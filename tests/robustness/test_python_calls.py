@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_every_public_function_with_every_bad_value() -> None:
     command = [sys.executable, "-m", "tests.robustness.python_calls"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])

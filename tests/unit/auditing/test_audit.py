@@ -104,6 +104,7 @@ def test_identical_training_items_count_once(digits: tuple[Dataset, Dataset]) ->
     assert {pair.ratio for pair in exact.flagged} == {0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twins", [1, 4, 10, 40])
 def test_near_duplicates_do_not_hide_copies(digits: tuple[Dataset, Dataset], twins: int) -> None:
     train, holdout = digits

@@ -73,6 +73,7 @@ def test_the_permutation_law_has_the_moments_of_drawing_without_replacement() ->
     assert permutation_p(votes, n_units, rng) == pytest.approx(np.mean(np.array(shares) >= votes.share), abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_size_of_the_permutation_test_and_a_control_that_fails() -> None:
     """150 honest data sets: 5 % within chance; a binomial test, which ignores the hubs, rejects twice as often."""

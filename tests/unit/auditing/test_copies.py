@@ -97,6 +97,7 @@ def test_too_few_honest_items_detect_nothing() -> None:
     assert calibrated("s", "n", rng.uniform(size=2), rng.uniform(size=1), rng).detectable >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 1e-3])
 def test_one_honest_sample_again_and_again_is_one_sample(noise: float) -> None:
     """Its score is any honest score: at the median of the null a thousand repeats prove nothing. A copy's still do."""

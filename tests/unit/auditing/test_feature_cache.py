@@ -157,6 +157,7 @@ def test_another_forward_of_the_same_class_is_seen(monkeypatch: pytest.MonkeyPat
     assert module_identity(Counting()) != before
 
 
+@pytest.mark.slow
 def test_the_identity_is_the_same_in_another_process() -> None:
     define = "net = nn.Sequential(nn.BatchNorm2d(3), nn.GELU(), nn.Flatten()); net.of = {'a', 'b', 'c', len, dedent}"
     script = (

@@ -114,6 +114,7 @@ def test_matched_items_follow_from_the_generator() -> None:
     np.testing.assert_array_equal(*made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("k", "dim", "widths", "narrow"),
     [
@@ -165,6 +166,7 @@ def a_twentieth(train: np.ndarray, which: np.ndarray, rng: np.random.Generator) 
     return samples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copier", [one_each, three_of_one, smoothed, a_twentieth])
 @pytest.mark.parametrize("size", [10, 50])
 def test_copies_within_clusters_are_not_matched(copier, size: int) -> None:

@@ -31,6 +31,7 @@ LAWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAWS)
 def test_honest_data_with_recurring_values_are_not_called_memorizing(name: str) -> None:
     """At a level of 0.1 % in six data sets each; the null that leaves twins out called most of them memorizing."""

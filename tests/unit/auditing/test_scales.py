@@ -51,6 +51,7 @@ def scores(train: Tensor, process: Process) -> dict[str, Score]:
     )
 
 
+@pytest.mark.slow
 @every_set
 @pytest.mark.parametrize("process", [VariancePreserving(), EDM()], ids=lambda p: p.name)
 def test_samples_of_our_own_scores_are_auditable(train: Tensor, holdout: Tensor, process: Process) -> None:

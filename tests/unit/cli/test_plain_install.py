@@ -97,6 +97,7 @@ def test_a_plain_install_does(case: str, ran: dict[str, Ran]) -> None:
     assert ran[WORKS[case]].code == 0, ran[WORKS[case]].err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", LACKS)
 def test_a_missing_extra_is_one_line(module: str, ran: dict[str, Ran], folder: Path) -> None:
     told = ran[LACKS[module]]

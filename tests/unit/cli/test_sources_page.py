@@ -44,6 +44,7 @@ def test_every_source_that_lies_on_disk_has_a_row() -> None:
     assert {place(row) for row in ROWS} == set(BUILT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=place)
 def test_the_command_does_what_the_page_says(
     row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

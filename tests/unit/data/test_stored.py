@@ -120,6 +120,7 @@ def test_a_file_that_changes_is_refused(tmp_path: Path, name: str, change: Calla
             read()
 
 
+@pytest.mark.slow
 def test_a_callers_own_map_is_guarded_wherever_it_enters(tmp_path: Path) -> None:
     """In a process of its own: without the guard it ends by SIGBUS."""
     np.save(tmp_path / "a.npy", np.random.default_rng(0).random((3000, 50)))

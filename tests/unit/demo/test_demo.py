@@ -11,6 +11,7 @@ from mnemoscope.errors import OutputError
 SMALL = DemoSpec(n_few=12, steps=4, looks=2, n_samples=60, width=8)
 
 
+@pytest.mark.slow
 def test_a_short_demo(tmp_path: Path) -> None:
     result = run_demo(tmp_path / "out", SMALL)
     few, many, empirical = result.models

@@ -48,6 +48,7 @@ def test_what_is_written_is_read_back(whole: tuple[list[MonitorRecord], bytes], 
         _ = monitor.records[0].result
 
 
+@pytest.mark.slow
 def test_killed_anywhere_and_resumed(whole: tuple[list[MonitorRecord], bytes], tmp_path: Path) -> None:
     """At a line's end, within a line, and before anything was written whole."""
     records, content = whole

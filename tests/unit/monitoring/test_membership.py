@@ -36,6 +36,7 @@ def test_at_one_half_the_variance_is_that_of_mann_and_whitney() -> None:
     assert (0.5 - low) / z == pytest.approx(np.sqrt((2 * n + 1) / (12 * n**2)), rel=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(("n", "shift", "shared"), [(16, 0.0, 0.0), (16, 2.0, 0.0), (64, 1.0, 0.0), (64, 1.0, 0.8)])
 def test_intervals_cover(n: int, shift: float, shared: float) -> None:

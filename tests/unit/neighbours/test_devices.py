@@ -95,9 +95,9 @@ def test_an_audit_searches_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         searched.append(device)
         return nearest_neighbours(*args, **options)
 
-    module = sys.modules["mnemoscope.auditing.audit"]
+    module = sys.modules["mnemoscope.auditing.searching"]
     monkeypatch.setattr(module, "nearest_neighbours", search)
-    monkeypatch.setattr(module, "usable_device", torch.device)
+    monkeypatch.setattr(sys.modules["mnemoscope.auditing.audit"], "usable_device", torch.device)
     audit(DATA[:60], DATA[:200], holdout=DATA[200:280], device="meta")
     assert len(searched) > 5
     assert set(searched) == {torch.device("meta")}

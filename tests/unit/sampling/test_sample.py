@@ -73,7 +73,7 @@ def test_the_adaptive_solve_meets_its_tolerance(process: Process, generator: tor
 def test_samples_follow_the_law(process: Process, solver: str, generator: torch.Generator) -> None:
     """First two moments along each coordinate. Six standard errors plus the solver's bias, 1 %: false alarms ~1e-8."""
     law = mixture(2, 3, generator)
-    n = 20_000
+    n = 5_000
     x = sample(LawScore(law, process), process, n, generator=generator, solver=solver, n_steps=200, batch_size=n)
     reference = law.sample(200_000, generator)
     deviation = reference.std(dim=0)

@@ -130,6 +130,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_a_memory_map_stays_out_of_memory(tmp_path: Path) -> None:
     """188 MB on disk; what is added to the process is the working set alone."""
     path = tmp_path / "train.npy"

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
 from mnemoscope.studies import Claim, Experiment, load_study
+from mnemoscope.studies.large_steps import generation
 from mnemoscope.studies.large_steps.dimensions import Dimensions
 from mnemoscope.studies.large_steps.generation import BANDWIDTHS, SETS, TIMES, Generated, noise_draws
 from mnemoscope.studies.large_steps.image_copies import ImageCopies
@@ -57,7 +59,8 @@ TINY: dict[type[Experiment], list[Any]] = {
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    swept = sweep([trial for trials in TINY.values() for trial in trials], tmp_path_factory.mktemp("large-steps"))
+    with mock.patch.multiple(generation, SAMPLES=60, _SAMPLER_STEPS=10):
+        swept = sweep([trial for trials in TINY.values() for trial in trials], tmp_path_factory.mktemp("large-steps"))
     assert not swept.failures
     return swept
 

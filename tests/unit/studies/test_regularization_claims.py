@@ -304,7 +304,7 @@ def test_figures_of_a_single_trial(experiment: type[Experiment]) -> None:
 
 
 @pytest.mark.parametrize("experiment", FIGURES)
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(data=st.data())
 def test_figures_of_any_trials_that_are_finished(experiment: type[Experiment], data: st.DataObject) -> None:
     planned = experiment.plan("quick", range)

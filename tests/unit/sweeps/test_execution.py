@@ -126,6 +126,7 @@ def test_without_dask_a_scheduler_is_refused_before_anything_is_written(
     assert sweep(trials, tmp_path / "out").computed == 2
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_worker_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         done = sweep(grid(Deadly, seed=range(6)), tmp_path, scheduler="local:1")

@@ -23,7 +23,7 @@ def named(setting, **more):
     return point | {"activation": "tanh"} | more
 
 
-def along(low, high, setting, spectrum, nodes=300):
+def along(low, high, setting, spectrum, nodes=150):
     """x, density and weights for ∫ dx over a bulk: midpoints in θ of x = centre − half·cos θ."""
     theta = (np.arange(nodes) + 0.5) * np.pi / nodes
     x = (high + low) / 2 - (high - low) / 2 * np.cos(theta)

@@ -48,6 +48,7 @@ def test_lanczos_finds_what_eigvalsh_finds_on_the_exact_risk() -> None:
     np.testing.assert_allclose(product(vector), dense.numpy() @ vector, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", network_names())
 def test_every_network_of_the_library_has_a_sharpness(name: str, generator: torch.Generator) -> None:
     """Lanczos against power iteration on a shifted Hessian, which is slow and obvious."""
