@@ -15,6 +15,7 @@ from mnemoscope.processes import VariancePreserving
 from mnemoscope.studies import Experiment, load_study
 from mnemoscope.studies.rows import rows
 from mnemoscope.studies.training_time import looks
+from mnemoscope.studies.training_time.drawing import times_by_size
 from mnemoscope.studies.training_time.looks import look_steps, train_and_look
 from mnemoscope.studies.training_time.mixture import DIM, MEAN, SPREAD, Mixture, law
 from mnemoscope.studies.training_time.times import exponent, first_time, times
@@ -138,3 +139,9 @@ def test_a_training_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["step"][1].tolist() == [10, 20, 25]
     assert {len(value[1]) for value in found.values() if isinstance(value, tuple)} == {3}
     assert 0 <= found["extracted"] <= 1
+
+
+def test_a_caption_says_where_nothing_was_copied() -> None:
+    found = results(Mixture)
+    assert "τ_mem grows like n to the power" in times_by_size("mixture", found).caption
+    assert "τ_mem was reached for too few n" in times_by_size("mixture", found.assign(copies=0 * found.copies)).caption

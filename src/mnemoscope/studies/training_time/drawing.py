@@ -37,13 +37,14 @@ def times_by_size(name: str, found: xr.Dataset, note: str = "") -> Plot:
         axes.set(xscale="log", yscale="log", xlabel="training items n", ylabel="steps")
         sizes = np.unique(table.n)
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
-        axes.tick_params(axis="x", which="minor", bottom=False)
+        axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
         axes.legend(fontsize=8)
 
     slope, low, high = exponent(table, "memorizes")
+    grows = f"τ_mem grows like n to the power {slope:.2f} ({low:.2f} to {high:.2f})"
     caption = (
         f"{name}: when a model generalizes, is seen to come closer, and copies. Lines join geometric means over seeds;"
-        f" τ_mem grows like n to the power {slope:.2f} ({low:.2f} to {high:.2f}).{note}"
+        f" {grows if np.isfinite(slope) else 'τ_mem was reached for too few n'}.{note}"
     )
     return Plot(f"times-{name}", caption, draw)
 
