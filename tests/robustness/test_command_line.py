@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import get_args
 
@@ -211,3 +212,14 @@ def test_every_numeric_option_has_two_ends_in_its_help() -> None:
             if option.name in ("noise_draws", "max_memory"):
                 assert "from 1" in option.help
     assert not open_ended
+
+
+@pytest.mark.filterwarnings("always")
+def test_what_joblib_warns_of_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def warned(**_: object) -> int:
+        warnings.warn("[Errno 28] No space left on device. joblib will operate in serial mode", UserWarning, 1)
+        warnings.warn("weights lag", UserWarning, 1)
+        return 0
+
+    monkeypatch.setattr("mnemoscope.cli.app.app", warned)
+    assert run(["list"]).complaints == ["mnemoscope: warning: weights lag"]

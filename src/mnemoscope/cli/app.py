@@ -108,6 +108,8 @@ def _run() -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: _complain(f"warning: {message}")  # and no lines of code
+            # What joblib finds on a full disk when scikit-learn loads it; nothing here is computed by it.
+            warnings.filterwarnings("ignore", "(?s).*joblib will operate in serial mode")
             code = app(standalone_mode=False)
     except SystemExit as stopped:
         if isinstance(stopped.__context__, BrokenPipeError):  # where typer exits with 1, a verdict's code
