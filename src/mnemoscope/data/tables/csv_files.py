@@ -189,13 +189,9 @@ def _columns(
         for cell, known, column in zip(cells, places, codes, strict=True):
             column.append(known.setdefault(cell, len(known)))
     return tuple(
-        Cells(title, _codes(column), _objects(list(known)), decimal_comma=decimal_comma)
+        Cells(title, np.array(column, np.int64), _objects(list(known)), decimal_comma=decimal_comma)
         for title, known, column in zip(titles, places, codes, strict=True)
     )
-
-
-def _codes(column: "array[int]") -> np.ndarray:
-    return np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64)
 
 
 def _objects(texts: list[str]) -> np.ndarray:
