@@ -127,21 +127,25 @@ class TwoLayerBatch:
     def _gradients(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Losses, and width times the gradients of bias, outer and inner; sums over the batch.
 
-        In slices, and a unit's samples side by side: what a slice fills stays in the cache, and the products are over
-        so few inputs and outputs that memory is all they cost. The bias is the weight of an input that is 1.
+        In slices whose hidden units stay in the cache, always in the same two blocks, and a sample's units side by
+        side: over so few inputs and outputs the products cost what memory costs. The bias is the weight of an input
+        that is 1.
         """
-        weights = torch.cat([self.inner, self.bias[..., None]], dim=2)
-        inputs = torch.cat([x.mT, x.new_ones(len(x), 1, x.shape[1])], dim=1)
+        weights = torch.cat([self.inner, self.bias[..., None]], dim=2).mT.contiguous()
+        inputs = torch.cat([x, x.new_ones(*x.shape[:2], 1)], dim=2)
         losses, outer, inner = x.new_zeros(len(x)), torch.zeros_like(self.outer), torch.zeros_like(weights)
-        for part, wanted in zip(torch.split(inputs, _SLICE, dim=2), torch.split(target.mT, _SLICE, dim=2), strict=True):
-            hidden = (weights @ part).relu_()
-            residual = self.outer @ hidden / self.width - wanted
-            doubled = 2 * residual
-            back = torch.ops.aten.threshold_backward(self.outer.mT @ doubled, hidden, 0)
+        units = x.new_empty(2, len(x), min(_SLICE, x.shape[1]), self.width)
+        for part, wanted in zip(torch.split(inputs, _SLICE, dim=1), torch.split(target, _SLICE, dim=1), strict=True):
+            hidden, back = units[:, :, : part.shape[1]]
+            torch.bmm(part, weights, out=hidden).relu_()
+            residual = torch.baddbmm(wanted, hidden, self.outer.mT, beta=-1, alpha=1 / self.width)
             losses += residual.square().sum((1, 2))
-            outer.baddbmm_(doubled, hidden.mT)
-            inner.baddbmm_(back, part.mT)
-        return losses, inner[..., -1], outer, inner[..., :-1]
+            doubled = 2 * residual
+            torch.bmm(doubled, self.outer, out=back)
+            torch.ops.aten.threshold_backward.grad_input(back, hidden, 0, grad_input=back)
+            outer.baddbmm_(doubled.mT, hidden)
+            inner.baddbmm_(part.mT, back)
+        return losses, inner[:, -1], outer, inner[:, :-1].mT
 
     def _sorted_gradients(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The same in one dimension. A rising unit (w > 0) is active from its kink on, a falling one before it."""
