@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
 from mnemoscope.data.arrays import CHUNK_BYTES, Array
+from mnemoscope.data.numpy_files import as_bytes, write_npy
 from mnemoscope.data.stored import Place, StoredArray, read_stored
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.neighbours import Neighbours, nearest_neighbours, rank
@@ -173,10 +174,7 @@ class ShardedSearch:
         if path.exists():
             return
         with atomic_file(path) as temporary, temporary.open("wb") as file:
-            header = {"descr": values.dtype.str, "fortran_order": False, "shape": values.shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for part in _parts(values):
-                file.write(part.data)
+            write_npy(file, values.shape, values.dtype, _parts(values))
 
 
 @contextmanager
@@ -206,7 +204,7 @@ def content_key(values: Array) -> str:
     """SHA-256 of an array's dtype, shape and values."""
     digest = hashlib.sha256(f"{values.dtype.str} {values.shape}\n".encode())
     for part in _parts(values):
-        digest.update(part.data)
+        digest.update(as_bytes(part).data)
     return digest.hexdigest()
 
 
@@ -214,7 +212,7 @@ def _parts(values: Array) -> Iterator[Array]:
     """An array's values, in order, a chunk at a time."""
     rows = max(1, CHUNK_BYTES // max(1, values[:1].nbytes))
     for start in range(0, len(values), rows):
-        yield np.ascontiguousarray(read_stored(values[start : start + rows])).reshape(-1).view(np.uint8)
+        yield read_stored(values[start : start + rows])
 
 
 def _file_of(inputs: Path, key: str) -> Path:

@@ -155,6 +155,7 @@ def audit(
     from mnemoscope.output import JSON, PAGE, atomic_files, check_apart
     from mnemoscope.pipelines.audit import N_SAMPLES, pipeline_samples
     from mnemoscope.pipelines.folder import is_pipeline, open_pipeline
+    from mnemoscope.pipelines.sampling import BATCH_SIZE
     from mnemoscope.torch_state import usable_device
 
     def labels_of(path: Path | None) -> Any:
@@ -177,7 +178,8 @@ def audit(
         files = {training: train, samples: generated if pipeline is None else None, held_out: holdout}
         sets = load_together(files, progress=True, **form)
         if pipeline is not None:
-            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size or 64, "conditions": conditions}
+            drawing: dict[str, Any] = {"n_steps": n_steps, "conditions": conditions}
+            drawing["batch_size"] = batch_size or BATCH_SIZE
             asked = Options(resize, channels)
             sets[samples] = pipeline_samples(
                 pipeline, sets[training], n or N_SAMPLES, form=asked, seed=seed, progress=True, **drawing

@@ -71,8 +71,10 @@ def sample(
     from mnemoscope.data import check_savable, from_model, save_array, source_paths
     from mnemoscope.output import atomic_companions, check_apart, check_output_file, write_json
     from mnemoscope.pipelines.folder import is_pipeline
+    from mnemoscope.pipelines.sampling import BATCH_SIZE as OF_A_PIPELINE
     from mnemoscope.pipelines.sampling import as_pipeline, sample_pipeline
     from mnemoscope.sampling import sample as run_sample
+    from mnemoscope.sampling.sample import BATCH_SIZE, N_STEPS
     from mnemoscope.training import run_paths
 
     about = out.with_name(out.name + ".json")
@@ -97,7 +99,8 @@ def sample(
         if own:
             pipeline = as_pipeline(model)
             conditions = conditions_of(class_label, prompt)
-            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": batch_size or 64, "conditions": conditions}
+            at_once = batch_size or OF_A_PIPELINE
+            drawing: dict[str, Any] = {"n_steps": n_steps, "batch_size": at_once, "conditions": conditions}
             drawn = sample_pipeline(pipeline, n, seed=seed, progress=True, **drawing)
             origin = {
                 "pipeline": type(pipeline).__name__,
@@ -108,8 +111,8 @@ def sample(
             score, forward, value_range, origin = _open_model(model, process, regularizer, weights, label, guidance)
             how: dict[str, Any] = {
                 "solver": solver or "ode",
-                "n_steps": n_steps or 64,
-                "batch_size": batch_size or 1024,
+                "n_steps": n_steps or N_STEPS,
+                "batch_size": batch_size or BATCH_SIZE,
             }
             generator = torch.Generator().manual_seed(seed)
             drawn = from_model(run_sample(score, forward, n, generator=generator, progress=True, **how), value_range)

@@ -28,7 +28,7 @@ import PIL
 
 from mnemoscope._version import __version__
 from mnemoscope.data.arrays import Array
-from mnemoscope.data.numpy_files import load_npy
+from mnemoscope.data.numpy_files import load_npy, write_npy
 from mnemoscope.errors import InputError, OutputError
 from mnemoscope.output import atomic_folder, cannot, check_writable
 from mnemoscope.reading import check_memory
@@ -115,12 +115,7 @@ class Place(NamedTuple):
         _remove_unused(self.folder)
         with atomic_folder(self.path) as temporary:
             with (temporary / _ITEMS).open("xb") as file:
-                header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                file.flush()
-                os.posix_fallocate(file.fileno(), 0, file.tell() + math.prod(shape) * dtype.itemsize)
-                for part in parts:
-                    file.write(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+                write_npy(file, shape, dtype, parts)
             about = About(checksum=file_checksum(temporary / _ITEMS), notes=notes)
             write_record(temporary / _ABOUT, about, self.key)
 

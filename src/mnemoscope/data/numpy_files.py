@@ -7,11 +7,13 @@ damage. Nothing here ever loads a pickle.
 import math
 import os
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
+from numpy.typing import NDArray
 
 from mnemoscope.data.arrays import Array
 from mnemoscope.data.first_bytes import PICKLED
@@ -64,6 +66,18 @@ def load_npy(path: Path, *, shared: bool = True) -> Array:
         order = header.fortran_order
         shape, offset = header.shape, header.offset
         return StoredArray.open(file, header.dtype, shape, offset, fortran_order=order, shared=shared)
+
+
+def write_npy(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[Array]) -> None:
+    """An array, from its parts along the first axis as they come."""
+    npy_format.write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": shape})
+    for part in parts:
+        file.write(as_bytes(part).data)
+
+
+def as_bytes(values: Array) -> NDArray[np.uint8]:
+    """An array's values in their order, without a copy where they lie so."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8)
 
 
 def read_member_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mnemoscope.data.arrays import CHUNK_BYTES, Array, row_chunks
+from mnemoscope.data.arrays import Array, row_chunks
 from mnemoscope.extras import optional
-from mnemoscope.neighbours.knn import Neighbours, nearest_neighbours, rank
+from mnemoscope.neighbours.exact import exact_distances, rank
+from mnemoscope.neighbours.knn import Neighbours, nearest_neighbours
 from mnemoscope.reading import check_memory
 
 FAISS_IVF: Literal["faiss-ivf"] = "faiss-ivf"
@@ -87,10 +88,10 @@ class ApproximateSearch:
             _, candidates = index.search(np.ascontiguousarray(rows.numpy()), k + _SLACK)
             if exclude is not None:
                 candidates[candidates == exclude[where][:, None]] = -1
-            parts.append(_ranked(queries[where], data, candidates, k))
-        found = Neighbours(
-            *(np.concatenate([getattr(part, each) for part in parts]) for each in ("distances", "indices"))
-        )
+            (_, some_queries) = next(row_chunks(queries[where], rows=len(rows)))
+            numbers = torch.from_numpy(candidates)
+            parts.append(rank(exact_distances(some_queries, data, numbers), numbers, k))
+        found = Neighbours(*(torch.cat(each).numpy() for each in zip(*parts, strict=True)))
         short = np.flatnonzero((found.indices < 0).any(axis=1))
         if len(short):  # the cells that were looked at hold too few
             out = None if exclude is None else exclude[short]
@@ -135,17 +136,3 @@ class ApproximateSearch:
             before.neighbours + exact.size,
             before.found + of_them,
         )
-
-
-def _ranked(queries: Array, data: Array, candidates: NDArray[np.int64], k: int) -> Neighbours:
-    """The k nearest of each query's candidates in double precision; −1 where there are fewer."""
-    dim = int(np.prod(data.shape[1:]))
-    distances = np.full(candidates.shape, np.inf)
-    for start in range(0, len(queries), step := max(1, CHUNK_BYTES // (8 * dim * candidates.shape[1]))):
-        some = candidates[start : start + step]
-        query, place = np.nonzero(some >= 0)
-        rows = np.asarray(data[some[query, place]], dtype=np.float64).reshape(len(query), dim)
-        apart = rows - np.asarray(queries[start : start + step], dtype=np.float64).reshape(-1, dim)[query]
-        distances[start + query, place] = np.sqrt(np.einsum("ij,ij->i", apart, apart))
-    nearest = rank(torch.from_numpy(distances), torch.from_numpy(candidates), k)
-    return Neighbours(*(each.numpy() for each in nearest))

@@ -25,6 +25,7 @@ from torch import Tensor
 from mnemoscope.choose import check_whole
 from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, as_array, as_items, check_finite, row_chunks
 from mnemoscope.errors import InputError
+from mnemoscope.neighbours.exact import exact_distances, lengths, rank
 from mnemoscope.neighbours.stream import Stream
 from mnemoscope.neighbours.tree import KDTree
 from mnemoscope.progress import track
@@ -34,8 +35,6 @@ _SLACK = 16
 _QUERY_BLOCK = 2048
 _QUERY_CHUNKS = 4
 """A block of queries is also no larger than so many chunks: large pictures are few at a time."""
-_PAIR_BYTES = 2**21
-"""So many bytes of differences stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class _Search:
         """Distances and indices for one block of queries in double precision."""
         n_candidates = min(self.k + _SLACK, self.data.shape[0])
         candidates, certain_below = self.first.candidates(queries, exclude, n_candidates)
-        distances, indices = rank(self._exact(queries, candidates), candidates, self.k)
+        distances, indices = rank(exact_distances(queries, self.data, candidates), candidates, self.k)
         # At equality a missed point could tie with the k-th and have a smaller index.
         doubtful = ~(distances[:, -1] < certain_below.sqrt())
         if bool(doubtful.any()):
@@ -146,29 +145,12 @@ class _Search:
         best = torch.full((len(queries), self.k), torch.inf, dtype=torch.float64, device="cpu")
         indices = torch.full((len(queries), self.k), -1, dtype=torch.int64, device="cpu")
         for where, rows in row_chunks(self.data, self._chunk_rows(len(queries))):
-            distances = torch.stack([_lengths(rows - query) for query in queries])
+            distances = torch.stack([lengths(rows - query) for query in queries])
             self._pass_over(distances, where, exclude)
             numbers = torch.arange(where.start, where.stop, device="cpu").expand(len(queries), -1)
             both = torch.cat([best, distances], dim=1), torch.cat([indices, numbers], dim=1)
             best, indices = rank(*both, self.k)
         return best, indices
-
-    def _exact(self, queries: Tensor, candidates: Tensor) -> Tensor:
-        """Distances in double precision, from differences; infinity at candidate −1."""
-        distances = torch.full(candidates.shape, torch.inf, dtype=torch.float64, device="cpu")
-        query, place = (candidates >= 0).nonzero().unbind(dim=1)
-        # Read in the order on disk, each row once, however many queries it is a candidate of.
-        numbers, order = torch.sort(candidates[query, place], stable=True)
-        query, place = query[order], place[order]
-        dim = self.dim
-        for start in range(0, len(query), step := max(1, CHUNK_BYTES // (8 * dim))):
-            wanted, row = torch.unique(numbers[start : start + step], return_inverse=True)
-            (_, rows) = next(row_chunks(self.data[wanted.numpy()], rows=len(wanted)))
-            for first in range(0, len(row), few := max(1, _PAIR_BYTES // (8 * dim))):
-                pairs = slice(start + first, min(start + first + few, start + len(row)))
-                lengths = _lengths(rows[row[first : first + few]] - queries[query[pairs]])
-                distances[query[pairs], place[pairs]] = lengths
-        return distances
 
     def _pass_over(self, distances: Tensor, where: slice, exclude: Tensor | None) -> None:
         if self.ignore is not None:
@@ -179,18 +161,3 @@ class _Search:
 
     def _chunk_rows(self, n_queries: int) -> int:
         return max(1, min(CHUNK_BYTES // (8 * self.dim), 2 * CHUNK_BYTES // (8 * n_queries)))
-
-
-def rank(distances: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k smallest, ties by index: a stable sort by index first, then by distance."""
-    by_index = torch.argsort(indices, dim=1, stable=True)
-    order = by_index.gather(1, torch.argsort(distances.gather(1, by_index), dim=1, stable=True))[:, :k]
-    return distances.gather(1, order), indices.gather(1, order)
-
-
-def _lengths(rows: Tensor) -> Tensor:
-    """Row by row in one order of summation, so that equal rows have equal lengths, whatever their company."""
-    values = rows.numpy()
-    if len(values) == 1:  # which NumPy would sum in parts, as it does no row among others
-        values = np.broadcast_to(values, (2, values.shape[1]))
-    return torch.from_numpy(np.sqrt(np.einsum("ij,ij->i", values, values))[: len(rows)])

@@ -10,7 +10,7 @@ from mnemoscope.auditing import Report, audit
 from mnemoscope.data import DataLike, Dataset, as_dataset, image_layout, load
 from mnemoscope.data.options import DEFAULT, Options, shape_remedy
 from mnemoscope.errors import InputError
-from mnemoscope.pipelines.sampling import as_pipeline, picture_shape, sample_pipeline
+from mnemoscope.pipelines.sampling import BATCH_SIZE, as_pipeline, picture_shape, sample_pipeline
 
 N_SAMPLES = 256
 """Samples of an audit if none are asked for: they tell a rate of 2 % from zero."""
@@ -23,7 +23,7 @@ def audit_pipeline(
     n: int = N_SAMPLES,
     seed: int = 0,
     n_steps: int | None = None,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     conditions: Mapping[str, Sequence[Any]] | None = None,
     options: Mapping[str, Any] | None = None,
     progress: bool = False,

@@ -23,6 +23,9 @@ from mnemoscope.reading import check_memory
 from mnemoscope.text import listed, one_line
 from mnemoscope.torch_state import evaluation_mode
 
+BATCH_SIZE = 64
+"""Samples computed at once, if nothing else is asked for."""
+
 _N_STEPS, _BATCH = "num_inference_steps", "batch_size"
 _LISTS = ("class_labels", "prompt")
 """Conditions that pipelines take one an image, whose number is that of the images."""
@@ -34,7 +37,7 @@ def sample_pipeline(
     *,
     seed: int = 0,
     n_steps: int | None = None,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     conditions: Mapping[str, Sequence[Any]] | None = None,
     options: Mapping[str, Any] | None = None,
     progress: bool = False,

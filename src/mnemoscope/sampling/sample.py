@@ -28,6 +28,8 @@ from mnemoscope.scores.base import (
 )
 
 SOLVERS = ("ode", "adaptive", "sde")
+N_STEPS, BATCH_SIZE = 64, 1024
+"""Of the solver, and how many samples are computed at once, if nothing else is asked for."""
 
 
 @torch.no_grad()
@@ -38,13 +40,13 @@ def sample(
     *,
     generator: torch.Generator,
     solver: str = "ode",
-    n_steps: int = 64,
+    n_steps: int = N_STEPS,
     tolerance: float = 1e-5,
     denoise: bool = True,
     event_shape: tuple[int, ...] | None = None,
     initial: Tensor | None = None,
     device: torch.device | str | None = None,
-    batch_size: int = 1024,
+    batch_size: int = BATCH_SIZE,
     progress: bool = False,
 ) -> Tensor:
     """Draw from the model that a score defines, from pure noise at t_max back to t_min.

@@ -200,7 +200,7 @@ def test_where_nothing_can_be_kept_it_is_in_memory(
     if why == "no room":
         monkeypatch.setattr(kept.shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * SOME.nbytes - 1))
     elif why == "full":
-        monkeypatch.setattr(os, "posix_fallocate", full)
+        monkeypatch.setattr(kept, "write_npy", full)
     else:
         os.utime(source / "class-0" / "000.png", (time.time() + 900, time.time() + 900))
     found, expected = load(source), without(source, monkeypatch)

@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mnemoscope.data import load
 from mnemoscope.errors import InputError
-from mnemoscope.neighbours import Neighbours, knn, nearest_neighbours, rounding, stream, tree
+from mnemoscope.neighbours import Neighbours, exact, knn, nearest_neighbours, rounding, stream, tree
 
 
 @pytest.fixture(autouse=True, scope="module", params=[tree.MOST_DIMENSIONS, 0], ids=["tree", "streamed"])
@@ -131,10 +131,10 @@ def test_streaming_in_small_chunks_changes_nothing(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("dim", [1, 784, 8192, 8193, 20_000])
 def test_equal_rows_have_equal_lengths_in_any_company(dim: int) -> None:
     rows = torch.from_numpy(np.random.default_rng(dim).normal(size=(5, dim)))
-    together = knn._lengths(rows)
+    together = exact.lengths(rows)
     for some in (1, 2, 3):
         for start in range(0, 5, some):
-            assert torch.equal(knn._lengths(rows[start : start + some]), together[start : start + some])
+            assert torch.equal(exact.lengths(rows[start : start + some]), together[start : start + some])
 
 
 def test_large_pictures_in_blocks_of_few(chunk_bytes: Callable[[int], None]) -> None:
