@@ -24,7 +24,7 @@ from mnemoscope.scores import LawScore
 STEPS, EVERY, WIDTH = 1000, 500, 256
 RUNS, LOOKS, DIM, N, SAMPLES, SAMPLE_EVERY = 200, 50, 8, 64, 60, 10
 PROMISED_COST, PROMISED_ALARMS = 0.05, 0.05
-NO_REFERENCE = 0.500001
+NO_REFERENCE = 1e-6
 
 Look = Callable[[object, int], object]
 

@@ -4,7 +4,7 @@ The command line prints them as they are and exits with 2. Everything else is a 
 keeps its traceback. What an error quotes (a file's name, a key, a library's words) is shown, not obeyed.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mnemoscope.text import one_line
 
@@ -78,5 +78,5 @@ class LostSamplesError(InputError):
         )
         self.times, self.samples, self._why = times, samples, why
 
-    def __reduce__(self) -> tuple[type["LostSamplesError"], tuple[dict[int, float], "Tensor", str | None]]:
+    def __reduce__(self) -> tuple[type["LostSamplesError"], tuple[Any, ...]]:
         return type(self), (self.times, self.samples, self._why)

@@ -112,6 +112,12 @@ def paired_share(train: Float[np.ndarray, " pairs"], holdout: Float[np.ndarray, 
     return Signal(found.value, (found.interval[0], min(1.0, found.interval[1])), 0.0)
 
 
+def share_bound(found: Signal, pairs: int, error: float) -> float:
+    """The one-sided lower bound of a ``paired_share`` of so many pairs that is wrong with probability ``error``."""
+    spread = (found.value - found.interval[0]) / -stdtrit(pairs - 1, _TAIL)
+    return float(found.value + stdtrit(pairs - 1, error) * spread)
+
+
 def _around(value: float, parts: Float[np.ndarray, " pairs"]) -> Signal:
     half = float(-stdtrit(len(parts) - 1, _TAIL) * parts.std(ddof=1) / math.sqrt(len(parts)))
     return Signal(value, (value - half, value + half), 0.0)

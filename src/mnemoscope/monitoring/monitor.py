@@ -50,7 +50,7 @@ class MemorizationMonitor:
         false_alarms: probability, at most, that a model that knows nothing of which items it was trained on is ever
             said to memorize, or to start to, in all looks together.
         looks: as many looks are planned; later ones are allowed, and less powerful.
-        onset: the membership area from which on a model is starting to memorize.
+        onset: the perfection from which on a model is starting to memorize.
         log: called with the numbers of each look and its step, as loggers take them.
         history: a file of the records. One that is there is gone on with: looks that it holds are not taken again.
         on_onset: called with the record of the look at which a model starts to memorize.
@@ -170,7 +170,8 @@ class MemorizationMonitor:
         signals = None if found is None else SampleSignals.of(found)
         before = self.records[-1].decision if self.records else None
         look = len(self.records) + 1
-        decision = self.rule.decide(look, step, levels, self._probe.counts, signals, before)
+        telling = self._probe.telling(levels)
+        decision = self.rule.decide(look, step, telling, self._probe.pairs, signals, before)
         record = MonitorRecord(step, levels, signals, decision)
         if self._history is not None:
             self._history.append(record)

@@ -37,6 +37,8 @@ FEWEST = 16
 """Held-out items, at least: with fewer an area of 1 is not beyond chance at repeated looks."""
 
 _DRAWS = 2
+_BLUR = 0.25
+"""Share of the items' variance up to which the exact denoiser's error is small."""
 _PERFECT_COST = 2**36
 """Products of queries, training items and values that the exact denoiser may cost, once: some tens of seconds."""
 
@@ -58,6 +60,7 @@ class Probe:
 
     Attributes:
         counts: how many training and held-out items are looked at.
+        pairs: of how many of them the perfection is.
 
     Raises:
         InputError: fewer than 16 held-out or 2 training items, or a level that the process does not reach.
@@ -92,6 +95,8 @@ class Probe:
         times = [process.time_of(torch.tensor(level, dtype=torch.float64, device="cpu")) for level in self.levels]
         self._scales = [(t, float(process.alpha(t)), float(process.sigma(t))) for t in times]
         self._perfect = self._references(train, rows)
+        self.pairs = self._perfect[0].shape[2]
+        self._telling = [self._tells(answers[0]) for answers in self._perfect]
 
     def check(self, model: Model, where: str, device: torch.device | None, dtype: torch.dtype) -> None:
         """That the model's time is on the process's scale, until it is seen to work; arguments as for ``look``.
@@ -126,6 +131,16 @@ class Probe:
 
         looks = zip(self.levels, self._scales, self._perfect, strict=True)
         return tuple(self._level(call, level, scale, perfect) for level, scale, perfect in looks)
+
+    def telling(self, levels: Sequence[LevelSignals]) -> list[LevelSignals]:
+        """Those of a look's levels that tell training items apart; if there are none, that of the lowest noise."""
+        return [level for level, tells in zip(levels, self._telling, strict=True) if tells] or [*levels[:1]]
+
+    def _tells(self, answers: Tensor) -> bool:
+        """Whether perfect answers, shape ``(draws, pairs, dim)``, are near the training items that they belong to."""
+        items = self._train[: self.pairs].flatten(1)
+        spread = (items - items.mean(dim=0)).square().mean()
+        return bool((answers - items).square().mean() <= _BLUR * spread)
 
     def _level(self, call: Call, level: float, scale: Scale, perfect: Tensor) -> LevelSignals:
         (t, alpha, sigma), (n, m) = scale, self.counts

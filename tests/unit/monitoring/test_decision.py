@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from mnemoscope.errors import InputError
 from mnemoscope.monitoring import Decision, LevelSignals, SampleSignals, Signal
@@ -29,14 +30,19 @@ SAMPLES = SampleSignals(
 )
 
 
-def level(area: float, ratio: float = 0.1) -> LevelSignals:
-    return LevelSignals(ratio, 0.1, 0.2, Signal(area, (0.0, 1.0), 0.5), Signal(0.5, (0.4, 0.6), 0.5), ZERO, ZERO)
+def level(perfection: float, ratio: float = 0.1) -> LevelSignals:
+    areas = Signal(0.95, (0.9, 1.0), 0.5), Signal(0.5, (0.4, 0.6), 0.5)
+    return LevelSignals(ratio, 0.1, 0.2, *areas, ZERO, Signal(perfection, (perfection - 0.1, perfection + 0.1), 0.0))
 
 
 def decide(
-    area: float = 0.5, samples: SampleSignals | None = None, n: int = 100, look: int = 1, before: Decision | None = None
+    perfection: float = 0.0,
+    samples: SampleSignals | None = None,
+    n: int = 100,
+    look: int = 1,
+    before: Decision | None = None,
 ) -> Decision:
-    return Rule().decide(look, 10 * look, [level(area), level(0.5, 1.0)], (n, n), samples, before)
+    return Rule().decide(look, 10 * look, [level(perfection), level(0.0, 1.0)], n, samples, before)
 
 
 @given(looks=st.integers(1, 200), false_alarms=st.floats(0.001, 0.5), made=st.integers(1, 2000))
@@ -51,10 +57,10 @@ def test_all_looks_together_have_the_promised_probability(looks: int, false_alar
 
 
 def test_the_levels() -> None:
-    assert decide(0.85).state == GENERALIZING, "beyond chance, and yet below the reference"
-    assert decide(0.95).state == STARTING
-    assert decide(0.95, n=4).state == GENERALIZING, "of four items it may be chance"
-    assert "may be chance" in decide(0.95, n=4).reason
+    assert decide(0.3).state == GENERALIZING, "beyond chance, and yet below the reference"
+    assert decide(0.4).state == STARTING
+    assert decide(0.4, n=4).state == GENERALIZING, "of four pairs it may be chance"
+    assert "may be chance: there are 4 pairs" in decide(0.4, n=4).reason
     assert decide(samples=SAMPLES).state == STARTING
     assert decide(samples=replace(SAMPLES, closeness=0.61)).state == GENERALIZING
     assert decide(samples=replace(SAMPLES, reference=None, excess_interval=None)).state == GENERALIZING
@@ -71,21 +77,29 @@ def test_few_samples_that_are_all_near_to_train_are_no_proof() -> None:
 
 def test_since_when() -> None:
     states, before = [], None
-    for look, area in enumerate([0.5, 0.95, 0.6, 0.95, 0.99, 1.0], start=1):
-        before = decide(area, look=look, before=before)
+    for look, perfection in enumerate([0.0, 0.4, 0.2, 0.4, 0.9, 1.0], start=1):
+        before = decide(perfection, look=look, before=before)
         states.append(before.since)
     assert states == [None, 20, None, 40, 40, 40]
 
 
 def test_the_reason_and_the_evidence() -> None:
-    found = decide(0.95, samples=replace(SAMPLES, closeness=0.5))
-    assert found.reason == "training items are told from held-out ones with area 0.95 at σ/α = 0.1, 0.9 or more"
-    assert found.evidence["membership"] == 0.95
-    assert found.evidence["onset"] == 0.9
+    found = decide(0.4, samples=replace(SAMPLES, closeness=0.5))
+    assert found.reason == (
+        "40 % of the way to the exact denoiser of the training items are gone at σ/α = 0.1"
+        " (which tells them from held-out ones with area 0.95): 33 % or more"
+    )
+    error = Rule().allowance(1) / 3 / 2
+    half = 0.1 / stats.t.ppf(0.975, 99)
+    expected = {"perfection": 0.4, "perfection_bound": 0.4 - stats.t.isf(error, 99) * half, "ratio": 0.1}
+    expected |= {"onset": 1 / 3, "membership": 0.95}
+    assert {name: found.evidence[name] for name in expected} == pytest.approx(expected)
+    assert decide(-0.2).reason.startswith("0 % of the way")
+    assert decide(0.2).reason.endswith(": less than 33 %")
     assert "70 %" in decide(samples=SAMPLES).reason
 
 
-@pytest.mark.parametrize("values", [(0.0, 50, 0.9), (1.0, 50, 0.9), (0.05, 0, 0.9), (0.05, 50, 0.5), (0.05, 50, 1.0)])
+@pytest.mark.parametrize("values", [(0.0, 50, 0.9), (1.0, 50, 0.9), (0.05, 0, 0.9), (0.05, 50, 0.0), (0.05, 50, 1.0)])
 def test_rules_that_are_none(values: tuple[float, int, float]) -> None:
     with pytest.raises(InputError):
         Rule(*values)

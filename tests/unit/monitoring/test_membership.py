@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import norm, t
 
-from mnemoscope.monitoring.membership import area, area_bound, membership, paired_gap, paired_share
+from mnemoscope.monitoring.membership import area, area_bound, membership, paired_gap, paired_share, share_bound
 
 scores = st.lists(st.integers(-3, 3), min_size=1, max_size=12)
 
@@ -66,3 +66,12 @@ def test_gaps_and_shares_cover() -> None:
 
 def test_nothing_is_known_where_all_is_zero() -> None:
     assert paired_share(np.zeros(5), np.zeros(5)).interval == (-1, 1)
+
+
+def test_the_bound_of_a_share_is_students() -> None:
+    rng = np.random.default_rng(2)
+    for pairs in (3, 16, 48):
+        found = paired_share(rng.uniform(0.5, 1.0, pairs), rng.uniform(1.0, 2.0, pairs))
+        assert share_bound(found, pairs, 0.025) == pytest.approx(found.interval[0])
+        unit = (found.value - found.interval[0]) / t.ppf(0.975, pairs - 1)
+        assert share_bound(found, pairs, 1e-4) == pytest.approx(found.value - t.isf(1e-4, pairs - 1) * unit)

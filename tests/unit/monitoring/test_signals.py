@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnemoscope.data import Gaussian
+from mnemoscope.data import Dataset, Gaussian
 from mnemoscope.errors import InputError
 from mnemoscope.monitoring import MemorizationMonitor, MonitorRecord
+from mnemoscope.monitoring.models import Model
+from mnemoscope.monitoring.signals import Probe
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.scores import EmpiricalScore, LawScore
 
@@ -120,3 +122,26 @@ def overlapping(count: int, noise: float) -> Tensor:
 def test_an_untrained_model_is_not_taken_for_one_of_another_scale() -> None:
     for value in (0.0, 0.3, -2.0):
         look(Nothing(value), predicts="noise")
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 8.0])
+def test_levels_that_tell_items_apart(scale: float) -> None:
+    """By a loop: the exact denoiser's error at noised training items, in units of their variance."""
+    train, holdout = scale * TRAIN, scale * HOLDOUT
+    probe = Probe(Dataset(train.numpy(), "train"), Dataset(holdout.numpy(), "holdout"), PROCESS, n_items=N)
+    levels = probe.look(Model(LawScore(LAW, PROCESS), PROCESS, (DIM,), "score"), "here", None, torch.float32)
+    generator, expected = torch.Generator().manual_seed(9), []
+    for level in levels:
+        noisy = train + level.ratio * torch.randn(40, N, DIM, generator=generator)
+        weights = torch.softmax(-(noisy[:, :, None] - train).square().sum(-1) / (2 * level.ratio**2), -1)
+        error = (weights @ train - train).square().mean() / train.var(dim=0, correction=0).mean()
+        if error < 0.25:
+            expected.append(level.ratio)
+    assert expected, "this law should have some"
+    assert [level.ratio for level in probe.telling(levels)] == expected
+
+
+def test_without_a_level_that_tells_the_lowest_noise_decides() -> None:
+    probe = Probe(*(Dataset(each.numpy(), "set") for each in (TRAIN, HOLDOUT)), PROCESS, levels=[3.0, 10.0])
+    levels = probe.look(Model(LawScore(LAW, PROCESS), PROCESS, (DIM,), "score"), "here", None, torch.float32)
+    assert [level.ratio for level in probe.telling(levels)] == [3.0]

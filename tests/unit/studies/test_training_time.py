@@ -109,7 +109,7 @@ def test_figures_of_what_is_finished(experiment: type[Experiment]) -> None:
 def test_plans() -> None:
     study = load_study("training-time")
     quick, paper = (study.plan(preset, 0) for preset in ("quick", "paper"))
-    assert {kind: len(trials) for kind, trials in quick.items()} == {Mixture: 18, study.experiments[1]: 2}
+    assert {kind: len(trials) for kind, trials in quick.items()} == {Mixture: 11, study.experiments[1]: 2}
     assert all(len(paper[kind]) > len(quick[kind]) for kind in quick)
 
 

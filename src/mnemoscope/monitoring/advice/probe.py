@@ -1,9 +1,9 @@
 """The probe: short trainings on a few items each, watched by the monitor's signals until they begin to memorize.
 
-The onset of a training is the step at which the membership area of the denoising loss, the largest over noise levels,
-reaches ``ONSET``: where the monitor says ``starting to memorize``, and from where on copies are to be expected. Items
-that a training leaves out are its held-out items. The area is looked at on a geometric grid of steps, and interpolated
-in their logarithm.
+The onset of a training is the step at which the model's perfection, the largest over noise levels that tell items
+apart, reaches ``ONSET`` beyond chance: where the monitor says ``starting to memorize``, and from where on copies are to
+be expected. Items that a training leaves out are its held-out items. It is looked at on a geometric grid of steps, and
+interpolated in their logarithm.
 """
 
 import math
@@ -92,7 +92,7 @@ def measure_onset(
     octaves = max(0.0, math.log2(steps / _FIRST))
     grid = np.geomspace(min(_FIRST, steps), steps, 1 + math.ceil(_PER_OCTAVE * octaves))
     looks = set(grid.round().astype(int).tolist())
-    areas: list[tuple[int, float]] = []
+    found: list[tuple[int, float]] = []
 
     def watch(score: NetworkScore, step: int) -> None:
         if step not in looks:
@@ -100,8 +100,9 @@ def measure_onset(
         model = Model(score, process, data.event_shape, "score")
         with untouched(score, seed):
             levels = watching.look(model, f"step {step}", *place_of(score))
-        areas.append((step, max(level.membership.value for level in levels)))
-        if areas[-1][1] >= ONSET:
+        top = max((level.perfection for level in watching.telling(levels)), key=lambda each: each.value)
+        found.append((step, top.value))
+        if top.value >= ONSET and top.interval[0] > 0:
             raise _Found
 
     spec = replace(training, steps=steps, seed=seed)
@@ -109,13 +110,12 @@ def measure_onset(
     try:
         fit(built, as_tensor(train.array, train.name), process, spec, watch=watch, watch_every=1)
     except _Found:
-        return Onset(n, seed, _crossing(areas), areas[-1][0])
+        return Onset(n, seed, _crossing(found), found[-1][0])
     return Onset(n, seed, None, steps)
 
 
-def _crossing(areas: list[tuple[int, float]]) -> float:
-    """The step at which the area reached the onset between the last two looks."""
-    if len(areas) == 1:
-        return float(areas[0][0])
-    (before, low), (after, high) = areas[-2:]
-    return float(before * (after / before) ** ((ONSET - low) / (high - low)))
+def _crossing(found: list[tuple[int, float]]) -> float:
+    """The step at which the onset was reached between the last two looks."""
+    (before, low), (after, high) = found[-2:] if len(found) > 1 else found * 2
+    share = (ONSET - low) / (high - low) if low < ONSET else 1.0  # was reached before, which may have been chance
+    return float(before * (after / before) ** share)

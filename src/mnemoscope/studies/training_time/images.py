@@ -1,4 +1,7 @@
-"""The same on real images: 8×8 digits by an MLP, and Fashion-MNIST by U-Nets."""
+"""The same on real images by U-Nets: 8×8 digits, and Fashion-MNIST.
+
+Not by an MLP, which made no copy of 16 digits in 12,800 steps.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,9 +26,8 @@ BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 EMA_DECAY = 0.99
 
-STEPS_PER_ITEM = 200
-NETWORKS = {"digits": ("mlp", 256), "fashion-mnist": ("unet", 32)}
-"""Network and width."""
+STEPS_PER_ITEM = {"digits": 120, "fashion-mnist": 200}
+WIDTHS = {"digits": 8, "fashion-mnist": 32}
 
 
 class Images(Experiment, frozen=True):
@@ -48,21 +50,20 @@ class Images(Experiment, frozen=True):
             Dataset(images.take(part).to_model().numpy(), name, (-1.0, 1.0))
             for part, name in ((order[: self.n], "train"), (order[self.n :][:HELD_OUT], "held out"))
         )
-        name, width = NETWORKS[self.data]
         training = TrainingSpec(
-            steps=STEPS_PER_ITEM * self.n,
+            steps=STEPS_PER_ITEM[self.data] * self.n,
             batch_size=min(self.n, BATCH_SIZE),
             learning_rate=LEARNING_RATE,
             ema_decay=EMA_DECAY,
             seed=self.seed,
         )
-        network = NetworkSpec(name, images.event_shape, {"width": width})
+        network = NetworkSpec("unet", images.event_shape, {"width": WIDTHS[self.data]})
         return train_and_look(train, held_out, network, VariancePreserving(), training)
 
     @classmethod
     def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["Images"]:
         if preset == "quick":
-            return grid(cls, data="digits", n=[16, 64], seed=seeds(1))
+            return grid(cls, data="digits", n=[16, 32], seed=seeds(1))
         return grid(cls, data=image_names(), n=[16, 32, 64, 128], seed=seeds(3))
 
     @classmethod

@@ -28,7 +28,7 @@ DIM, MEAN, SPREAD = 8, 1.5, 0.5
 HELD_OUT = 512
 BATCH_SIZE = 64
 EMA_DECAY = 0.99
-STEPS_PER_ITEM = 200
+STEPS_PER_ITEM = 160
 """A training ends after so many steps for each item: well after memorization begins."""
 
 USUAL = {"width": 128, "learning_rate": 1e-3, "noise_draws": float("inf")}
@@ -71,10 +71,10 @@ class Mixture(Experiment, frozen=True):
     @classmethod
     def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["Mixture"]:
         quick = preset == "quick"
-        repeats, middle = seeds(3 if quick else 10), 32
+        repeats, middle = seeds(2 if quick else 10), 32
         trials = grid(cls, n=[16, 32, 64, 128] if quick else [16, 32, 64, 128, 256], **USUAL, seed=repeats)
-        for name, others in (("width", [32, 512]), ("learning_rate", [3e-4, 3e-3]), ("noise_draws", [1.0, 10.0])):
-            for other in others:
+        for name, others in (("width", [512, 32]), ("learning_rate", [3e-3, 3e-4]), ("noise_draws", [10.0, 1.0])):
+            for other in others[:1] if quick else others:
                 trials += grid(cls, n=middle, **USUAL | {name: other}, seed=seeds(1 if quick else 3))
         return trials
 
