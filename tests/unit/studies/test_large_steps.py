@@ -32,6 +32,7 @@ from mnemoscope.sweeps.trial import check_result
 COMMITTED = Path(__file__).parents[3] / "docs/results/large-steps/summary.json"
 NETWORK = {"width": 12, "seed": 0}
 FLAT = {"n_samples": 10, "width": 40, "batch": 20, "seed": 0}
+FINAL = {"final_batch": 30}
 DIGITS = {"data": "digits", "network": "mlp", "n_samples": 8, "width": 16, "batch": 8, "seed": 0}
 
 TINY: dict[type[Experiment], list[Any]] = {
@@ -46,7 +47,10 @@ TINY: dict[type[Experiment], list[Any]] = {
             Risk, dim=dim, n_samples=20, time=0.05, width=50, learning_rate=rates, steps=30, batch=10, seed=[0, 1]
         )
     ],
-    StepSizes: grid(StepSizes, **FLAT, dim=2, learning_rate=[0.1, 1.0, 1e6], steps=40),
+    StepSizes: [
+        *grid(StepSizes, **FLAT, **FINAL, dim=2, learning_rate=[1.0, 1e6], steps=40, final_steps=0),
+        *grid(StepSizes, **FLAT, **FINAL, dim=2, learning_rate=[0.1], steps=40, final_steps=10),
+    ],
     Dimensions: grid(Dimensions, **FLAT, dim=[2, 4], learning_rate=0.5, steps=20),
     IndependentDraws: grid(IndependentDraws, **FLAT, dim=2, learning_rate=[0.1, 1.0, 1e6], steps=20),
     ImageCopies: [
@@ -274,6 +278,12 @@ def test_presets_are_valid_and_apart(preset: Any) -> None:
     study = load_study("large-steps")
     planned = study.plan(preset, 0)
     assert set(study.experiments) - set(planned) == ({StepSizes} if preset == "quick" else set())
+    published = {t.learning_rate: t.phases() for t in planned.get(StepSizes, ())}
+    assert not published or published == {
+        2.0: [(20_000, 5000)],
+        1.0: [(20_000, 5000)],
+        0.1: [(200_000, 500), (20_000, 5000)],
+    }
     trials = [trial for alike in planned.values() for trial in alike]
     keys = {trial.key for trial in trials}
     assert len(keys) == len(trials)
@@ -310,3 +320,17 @@ def test_times_are_drawn_with_probability_sigma(generator: torch.Generator) -> N
 def test_bad_specs(kind: type[Experiment], change: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
         kind(**(TINY[kind][0].model_dump() | change))
+
+
+def test_phases_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of batches of 20, 40 steps, and then of 30, 10 steps; draws come in whole chunks."""
+    batches: list[int] = []
+
+    def recorded(data: torch.Tensor, batch: int, n_steps: int, generator: torch.Generator) -> object:
+        batches.append(batch)
+        return noise_draws(data, batch, n_steps, generator)
+
+    monkeypatch.setattr(generation, "noise_draws", recorded)
+    trial = next(t for t in TINY[StepSizes] if t.final_steps)
+    trial.run()
+    assert batches == [20, 30]

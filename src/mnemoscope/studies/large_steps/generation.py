@@ -10,6 +10,7 @@ The loss is averaged over dimensions (η/d): with the sum, the published η = 2 
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from mnemoscope.auditing import mmd_squared
 from mnemoscope.data import Dataset, Gaussian
-from mnemoscope.mean_field import TwoLayerBatch, stochastic_descent
+from mnemoscope.mean_field import Descent, TwoLayerBatch, stochastic_descent
 from mnemoscope.processes import OrnsteinUhlenbeck, Time
 from mnemoscope.processes.base import as_time
 from mnemoscope.sampling import sample
@@ -63,12 +64,10 @@ class Generated(Experiment, frozen=True):
         generator = torch.Generator().manual_seed(self.seed)
         data = self.data(generator)
         networks = TwoLayerBatch.draw(self.dim + 1, self.dim, self.width, [generator])
-        descent = stochastic_descent(
-            networks,
-            lambda _, n_steps: noise_draws(data, self.batch, n_steps, generator),
-            learning_rates=[self.learning_rate / self.dim],
-            steps=[self.steps],
-        )
+        for steps, batch in self.phases():
+            descent = self._descend(networks, data, steps, batch, generator)
+            if descent.diverged[0]:
+                break
         covariance = torch.cov(data.double().T).reshape(self.dim, self.dim)
         found: dict[str, Any] = {
             "diverged": int(descent.diverged[0]),
@@ -96,9 +95,23 @@ class Generated(Experiment, frozen=True):
             "training": (("training_item", "axis"), data.numpy()),
         }
 
+    def phases(self) -> Sequence[tuple[int, int]]:
+        """Steps and the batch in which they are made, one phase after the other."""
+        return [(self.steps, self.batch)]
+
     def data(self, generator: torch.Generator) -> Float[Tensor, "n_samples dim"]:
         """The training set: draws of N(0, 4I)."""
         return 2 * torch.randn(self.n_samples, self.dim, generator=generator)
+
+    def _descend(
+        self, networks: TwoLayerBatch, data: Tensor, steps: int, batch: int, generator: torch.Generator
+    ) -> Descent:
+        return stochastic_descent(
+            networks,
+            lambda _, n_steps: noise_draws(data, batch, n_steps, generator),
+            learning_rates=[self.learning_rate / self.dim],
+            steps=[steps],
+        )
 
     def _compared(
         self, networks: TwoLayerBatch, data: Tensor, generator: torch.Generator

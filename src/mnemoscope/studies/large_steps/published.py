@@ -17,6 +17,7 @@ FIG_3_POINTS = (
 )
 """The ten points of Fig. 3, one draw for all η; 98 % of the draws of N(0, 4I) have a larger generalised variance."""
 
+FIG_3_BATCH = 5000
 FIG_3_STEPS = {2.0: 20_000, 1.0: 20_000, 0.1: 200_000}
 """η → steps; 0.05 and 0.01, with one and two million, are left out."""
 
