@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 import mnemoscope as mn
 from mnemoscope.data import load_digits
 from mnemoscope.monitoring import MonitorRecord
+from mnemoscope.monitoring.decision import ONSET
 
 N, BATCH, LOOKS = 64, 64, 14
 
@@ -41,7 +42,8 @@ def train(steps: int) -> list[MonitorRecord]:
             s = record.samples
             assert s is not None
             losses = [
-                f"[{v.ratio:g}: {v.train_loss:.4f} {v.holdout_loss:.4f} {v.membership.value:.2f}]"
+                f"[{v.ratio:g}: {v.train_loss:.4f} {v.holdout_loss:.4f}"
+                f" {v.membership.value:.2f} {v.perfection.value:.2f}]"
                 for v in record.levels
             ]
             print(
@@ -54,20 +56,20 @@ def train(steps: int) -> list[MonitorRecord]:
 
 
 def draw(records: list[MonitorRecord], path: Path) -> None:
-    """Losses, membership, and what samples show."""
+    """Losses, perfection, and what samples show."""
     figure = Figure(figsize=(11, 3.4), layout="constrained")
-    losses, areas, samples = figure.subplots(1, 3)
+    losses, gone, samples = figure.subplots(1, 3)
     steps = [record.step for record in records]
     for place, colour in ((0, "C0"), (1, "C1"), (2, "C2")):
         levels = [record.levels[place] for record in records]
         name = f"σ/α = {levels[0].ratio:g}"
         losses.plot(steps, [level.holdout_loss for level in levels], color=colour, label=name)
         losses.plot(steps, [level.train_loss for level in levels], "--", color=colour)
-        low, high = np.array([level.membership.interval for level in levels]).T
-        areas.plot(steps, [level.membership.value for level in levels], color=colour, label=name)
-        areas.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
-    areas.axhline(0.9, color="k", lw=0.8, ls=":")
-    areas.axhline(0.5, color="k", lw=0.8)
+        low, high = np.array([level.perfection.interval for level in levels]).T
+        gone.plot(steps, [level.perfection.value for level in levels], color=colour, label=name)
+        gone.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
+    gone.axhline(ONSET, color="k", lw=0.8, ls=":")
+    gone.axhline(0, color="k", lw=0.8)
     found = [record.samples for record in records if record.samples is not None]
     low, high = np.array([each.closeness_interval for each in found]).T
     samples.plot(steps, [each.closeness for each in found], color="C3", label="closeness")
@@ -78,7 +80,11 @@ def draw(records: list[MonitorRecord], path: Path) -> None:
     samples.plot(steps, [each.copies for each in found], color="C4", label="copies, lower bound")
     samples.plot(steps, [each.copied for each in found], "--", color="C4", label="copies, d1/d2 < 1/3")
     onset = records[-1].decision.since
-    for axes, title in ((losses, "loss: held out, dashed: train"), (areas, "membership area"), (samples, "samples")):
+    for axes, title in (
+        (losses, "loss: held out, dashed: train"),
+        (gone, "share of the way to the exact denoiser"),
+        (samples, "samples"),
+    ):
         axes.set(xscale="log", title=title, xlabel="step")
         if onset is not None:
             axes.axvline(onset, color="k", lw=0.8, alpha=0.5)
