@@ -172,8 +172,8 @@ def test_results_that_older_code_wrote_and_a_claim_cannot_read_are_refused(
     sweep(planned(), tmp_path, attrs={"study": "toy", "preset": "quick", "seed": 0})
     ran = call("report", tmp_path)
     assert ran.exit_code == 2
-    assert ran.stderr.startswith("mnemoscope: mean: its trials were written by older code (0.0.9)"), ran.stderr
-    assert ran.stderr.count("\n") == 1
+    (line,) = ran.stderr.strip().splitlines()  # bars of rich 13 leave an empty one before it
+    assert line.startswith("mnemoscope: mean: its trials were written by older code (0.0.9)")
 
 
 def test_preset_and_seed_choose_the_trials(call: Call, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def draw_losses(figure: Figure, table: Any) -> None:
                 "o" if data == "digits" else "s",
                 color="C0" if whitened else "C1",
                 fillstyle="full" if whitened else "none",
-                label=f"{data}, {_scaling(whitened)}",
+                label=f"{data}, {_scaling(bool(whitened))}",
             )
         ends = [table[[theory, simulation]].min().min(), table[theory].max()]
         axes.plot(ends, ends, color="C2", linestyle="-", linewidth=0.8, label="equal")
@@ -172,7 +172,7 @@ def _gap_ranges(table: Any) -> str:
     texts = []
     for (data, whitened), group in table.groupby(["data", "whitened"]):
         gaps = (group.test_theory / group.test_loss - 1).to_numpy()
-        texts.append(f"{data}, {_scaling(whitened)}, {gaps.min():+.1%} to {gaps.max():+.1%}")
+        texts.append(f"{data}, {_scaling(bool(whitened))}, {gaps.min():+.1%} to {gaps.max():+.1%}")
     return "; ".join(texts) + "."
 
 
