@@ -42,10 +42,15 @@ class MonitorRecord:
         return self._result
 
     def metrics(self) -> dict[str, float]:
-        """Numbers by name, for loggers: ``mnemoscope/state`` (0, 1, 2), ``mnemoscope/membership/0.1`` and so on."""
+        """Numbers by name, for loggers: ``mnemoscope/state`` (0, 1, 2), ``mnemoscope/membership/0.1`` and so on.
+
+        ``mnemoscope/perfection`` is that which the decision rests on, ``mnemoscope/membership`` the largest.
+        """
         found = {"state": float(STATES.index(self.decision.state))}
         if self.levels:
             found["membership"] = max(level.membership.value for level in self.levels)
+        if "perfection" in self.decision.evidence:
+            found["perfection"] = self.decision.evidence["perfection"]
         for level in self.levels:
             for name in ("train_loss", "holdout_loss"):
                 found[f"{name}/{level.ratio:g}"] = getattr(level, name)

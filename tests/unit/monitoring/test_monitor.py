@@ -94,6 +94,7 @@ def test_onset(generator: torch.Generator) -> None:
     assert watching.records[-1].decision.since == 3
     assert [logged[step]["mnemoscope/state"] for step in (1, 2, 3, 4)] == [0, 0, 1, 1]
     assert logged[4]["mnemoscope/membership"] == logged[4]["mnemoscope/membership/0.1"] == 1
+    assert logged[4]["mnemoscope/perfection"] == max(logged[4][f"mnemoscope/perfection/{r}"] for r in ("0.1", "0.3"))
     assert all(isinstance(value, float) for value in logged[4].values())
     with pytest.raises(InputError, match="looks go forward"):
         watching.update(honest, 4)
