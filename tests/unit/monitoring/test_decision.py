@@ -57,7 +57,7 @@ def test_all_looks_together_have_the_promised_probability(looks: int, false_alar
 
 
 def test_the_levels() -> None:
-    assert decide(0.3).state == GENERALIZING, "beyond chance, and yet below the reference"
+    assert decide(0.2).state == GENERALIZING, "beyond chance, and yet below the reference"
     assert decide(0.4).state == STARTING
     assert decide(0.4, n=4).state == GENERALIZING, "of four pairs it may be chance"
     assert "may be chance: there are 4 pairs" in decide(0.4, n=4).reason
@@ -87,15 +87,15 @@ def test_the_reason_and_the_evidence() -> None:
     found = decide(0.4, samples=replace(SAMPLES, closeness=0.5))
     assert found.reason == (
         "40 % of the way to the exact denoiser of the training items are gone at σ/α = 0.1"
-        " (which tells them from held-out ones with area 0.95): 33 % or more"
+        " (which tells them from held-out ones with area 0.95): 25 % or more"
     )
     error = Rule().allowance(1) / 3 / 2
     half = 0.1 / stats.t.ppf(0.975, 99)
     expected = {"perfection": 0.4, "perfection_bound": 0.4 - stats.t.isf(error, 99) * half, "ratio": 0.1}
-    expected |= {"onset": 1 / 3, "membership": 0.95}
+    expected |= {"onset": 0.25, "membership": 0.95}
     assert {name: found.evidence[name] for name in expected} == pytest.approx(expected)
     assert decide(-0.2).reason.startswith("0 % of the way")
-    assert decide(0.2).reason.endswith(": less than 33 %")
+    assert decide(0.2).reason.endswith(": less than 25 %")
     assert "70 %" in decide(samples=SAMPLES).reason
 
 

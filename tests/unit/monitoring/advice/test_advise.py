@@ -113,7 +113,7 @@ def test_one_probe_for_real() -> None:
 
 
 def test_the_crossing_is_interpolated_in_the_logarithm() -> None:
-    assert _crossing([(10, -0.5), (100, 0.0), (400, 2 / 3)]) == pytest.approx(200)
+    assert _crossing([(10, -0.5), (100, 0.0), (400, 0.5)]) == pytest.approx(200)
     assert _crossing([(8, 0.95)]) == 8
     assert _crossing([(10, 0.4), (20, 0.5)]) == 20  # the first of the two was not beyond chance
 
