@@ -128,7 +128,10 @@ STREAMED: dict[str, tuple[str, Callable[[Path], list[Any]]]] = {
     "empirical Bayes": ("scores/training_points", lambda _: of_score(EmpiricalBayesScore(TRAIN, EDM(), 1e-3))),
     "tempered": ("scores/training_points", lambda _: of_score(TemperedScore(TRAIN, EDM(), 2.0))),
     "conditions": ("scores/conditional", lambda _: [condition_weights(TRAIN, torch.from_numpy(TRAIN[40]), 2.0)]),
-    "nearest neighbours": ("neighbours/knn neighbours/exact neighbours/stream neighbours/tree", lambda _: of_neighbours()),
+    "nearest neighbours": (
+        "neighbours/knn neighbours/exact neighbours/stream neighbours/tree",
+        lambda _: of_neighbours(),
+    ),
     "approximate neighbours": ("neighbours/approximate", lambda _: of_approximate()),
     "measures": ("auditing/measures/tiled", lambda _: of_measures()),
     "whole sets": ("auditing/measures/ct auditing/measures/fld", lambda _: of_whole_sets()),
