@@ -281,3 +281,26 @@ def test_looks_of_a_run_that_never_began_are_not_taken_for_its_own(tmp_path: Pat
 def test_looks_are_at_least_a_step_apart() -> None:
     with pytest.raises(InputError, match="monitor_every"):
         fit(network(), DATA, PROCESS, SPEC, monitor=Until(), monitor_every=0)
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_whether_a_run_stops_is_for_the_caller_to_say(tmp_path: Path, sets: Any, stop: bool) -> None:
+    """At the first look, of a monitor that finds onset at once."""
+    data, make = sets
+    spec, kind = TrainingSpec(steps=6, batch_size=8), NetworkSpec("mlp", (8, 8), {"width": 8})
+
+    def alarmed(history: Path) -> MemorizationMonitor:
+        monitor = make(history)
+        monitor.should_stop = lambda *_: True  # type: ignore[method-assign]
+        return monitor
+
+    found = train_run(
+        data, PROCESS, kind, spec, tmp_path / "run", monitor=alarmed, monitor_every=3, stop=stop, progress=False
+    )
+    assert len(found.losses) == (3 if stop else 6)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_bar_is_shown_if_asked_for(progress: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(network(), DATA, PROCESS, TrainingSpec(steps=3, batch_size=4), progress=progress)
+    assert ("training" in "".join(capsys.readouterr())) == progress
