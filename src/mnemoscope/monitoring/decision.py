@@ -44,10 +44,10 @@ STATES: tuple[State, ...] = (GENERALIZING, STARTING, MEMORIZING)
 ONSET = 0.25
 """The perfection from which copies are to be expected if training goes on.
 
-Calibrated on trainings of their own (Adam 1e-3, variance preserving): 8×8 digits, U-Net, n = 16 and 32, and a mixture in
-eight dimensions, MLP, n = 32 and 64, two seeds each. 5 % of the samples were copies after 1.3 to 2 times as many steps
-on the mixture and 2.7 and 3.1 times on the digits; a membership area of 0.9 came too late on the former. The study
-``training-time`` holds it against other seeds.
+Calibrated on trainings of their own (Adam 1e-3, variance preserving): 8×8 digits, U-Net, n = 16 and 32, and a mixture
+in eight dimensions, MLP, n = 32 and 64, two seeds each. 5 % of the samples were copies after 1.3 to 2 times as many
+steps on the mixture and 2.7 and 3.1 times on the digits; a membership area of 0.9 came too late on the former. The
+study ``training-time`` holds it against other seeds.
 """
 
 _FAMILIES = 3
