@@ -51,7 +51,7 @@ def tree_rows() -> list[dict[str, object]]:
         data, queries = rng.normal(size=(300_000, dim)), rng.normal(size=(5000, dim))
         ours, scipy = seconds_in_turn(
             lambda data=data, queries=queries: nearest_neighbours(queries, data, 2),
-            lambda data=data, queries=queries: cKDTree(data).query(queries, 2, workers=-1),
+            lambda data=data, queries=queries: cKDTree(data).query(queries, 2, workers=torch.get_num_threads()),
             repeats=3,
         )
         found.append(

@@ -9,10 +9,12 @@ rounding analysis, so the fast pass can say how far at least a point lies that i
 re-ranked distance is below that, no point can have been missed. Queries for which it is not, such as those amid many
 duplicates, are computed once more in double precision throughout.
 
-In few dimensions the candidates come from a k-d tree (``tree``) in place of the fast pass; all else is the same.
+In few dimensions the candidates come from a k-d tree (``tree``) in place of the fast pass; all else is the same. Its
+distances are exact, so that two spare candidates do, the excluded one and the next; amid ties it is asked for more.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +33,6 @@ from mnemoscope.neighbours.tree import KDTree
 from mnemoscope.progress import track
 from mnemoscope.torch_state import usable_device
 
-_SLACK = 16
 _QUERY_BLOCK = 2048
 _QUERY_CHUNKS = 4
 """A block of queries is also no larger than so many chunks: large pictures are few at a time."""
@@ -128,16 +129,19 @@ class _Search:
         else:
             self.first = Stream(data, ignore, k, device)
 
-    def run(self, queries: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
+    def run(
+        self, queries: Tensor, exclude: Tensor | None, slacks: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Distances and indices for one block of queries in double precision."""
-        n_candidates = min(self.k + _SLACK, self.data.shape[0])
+        slack, *larger = slacks or self.first.SLACKS
+        n_candidates = min(self.k + slack, self.data.shape[0])
         candidates, certain_below = self.first.candidates(queries, exclude, n_candidates)
         distances, indices = rank(exact_distances(queries, self.data, candidates), candidates, self.k)
         # At equality a missed point could tie with the k-th and have a smaller index.
         doubtful = ~(distances[:, -1] < certain_below.sqrt())
         if bool(doubtful.any()):
-            again = None if exclude is None else exclude[doubtful]
-            distances[doubtful], indices[doubtful] = self._slow_pass(queries[doubtful], again)
+            again = queries[doubtful], None if exclude is None else exclude[doubtful]
+            distances[doubtful], indices[doubtful] = self.run(*again, larger) if larger else self._slow_pass(*again)
         return distances, indices
 
     def _slow_pass(self, queries: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:

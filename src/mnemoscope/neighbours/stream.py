@@ -87,6 +87,9 @@ class Stream:
         device: where products are taken.
     """
 
+    SLACKS = (16,)
+    """Candidates beyond the k sought."""
+
     def __init__(self, data: ArrayLike, ignore: NDArray[np.bool_] | None, k: int, device: torch.device) -> None:
         self.data, self.k, self.device = data, k, device
         self.ignore = None if ignore is None else torch.from_numpy(ignore).to(device)

@@ -110,6 +110,15 @@ def test_more_duplicates_than_candidates_take_the_slow_pass(monkeypatch: pytest.
     assert calls == [4]
 
 
+def test_a_few_ties_need_no_slow_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten equal rows a tree first sees five, and then all: what is asked for at first does not decide them."""
+    monkeypatch.setattr(knn._Search, "_slow_pass", lambda *_: pytest.fail("the certificate failed"))
+    data = np.repeat(np.random.default_rng(5).normal(size=(40, 3)), 10, axis=0)
+    queries, own = data[::10] + 1e-3, np.arange(40) * 10 + 1
+    passed_over = np.eye(len(data), dtype=bool)[own]
+    assert_same(nearest_neighbours(queries, data, 3, exclude=own), slow(queries, data, 3, passed_over))
+
+
 def test_ordinary_data_never_needs_the_slow_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(knn._Search, "_slow_pass", lambda *_: pytest.fail("the certificate failed"))
     rng = np.random.default_rng(4)
