@@ -15,8 +15,8 @@ from torch import Tensor
 from mnemoscope.data.arrays import CHUNK_BYTES, ArrayLike, row_chunks
 
 MOST_DIMENSIONS = 8
-"""By measurement: 2,000 queries in 30,000 and 300,000 points take 0.7 and 0.8 of the streamed pass at d = 8, 1.7 of it at
-d = 10."""
+"""By measurement: 2,000 queries in 30,000 and 300,000 points take 0.7 and 0.8 of the streamed pass at d = 8, and 1.7 of
+it at d = 10."""
 
 _MOST_BYTES = 16 * CHUNK_BYTES
 
