@@ -12,6 +12,9 @@ ROOMS  ?=
 N      ?= 50
 comma  := ,
 
+# Whatever starts many processes compiles its modules once, also where the environment says not to.
+test test-slow coverage kills: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test test-slow coverage lint bench fuzz kills mutants docs format clean dist test-minimum test-latest pip-audit
 
 demo: $(STAMP)

@@ -5,7 +5,7 @@ device that has none, and a network that is handed over comes back in the mode i
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -139,8 +139,10 @@ def usual_defaults() -> Iterator[None]:
     """Single precision on the CPU as torch's defaults, for code of others that makes tensors of its own by them."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
+    # The context passes through Python at every operation: not where it changes nothing.
+    cpu = torch.get_default_device().type == "cpu"
     try:
-        with torch.device("cpu"):
+        with nullcontext() if cpu else torch.device("cpu"):
             yield
     finally:
         torch.set_default_dtype(before)

@@ -9,6 +9,7 @@ sorts its table. That script stands in the page, and the page's Content-Security
 import base64
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -30,8 +31,9 @@ class _Rooms(BaseLoader):
         return loader.get_source(environment, name)
 
 
+@cache
 def environment() -> Environment:
-    """The template environment: ``pages/base.html.j2`` is the template ``base.html.j2`` of the room ``pages``."""
+    """The one template environment: ``pages/base.html.j2`` is the template ``base.html.j2`` of the room ``pages``."""
     environment = Environment(
         loader=_Rooms(),
         autoescape=select_autoescape(("html.j2",), default=True),

@@ -225,7 +225,13 @@ def _kept_when_stopped(save: Callable[[], Path] | None, state: TrainingState, st
 
 def _start(network: nn.Module, spec: TrainingSpec, generator: torch.Generator) -> TrainingState:
     optimizers = {"adam": torch.optim.AdamW if spec.weight_decay else torch.optim.Adam, "sgd": torch.optim.SGD}
-    made = optimizers[spec.optimizer](network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay)
+    made = optimizers[spec.optimizer](
+        network.parameters(),
+        lr=spec.learning_rate,
+        weight_decay=spec.weight_decay,
+        # All weights in one call, of which there is one for numbers that are real and need no scaling.
+        fused=spec.mixed_precision == "no" and all(each.is_floating_point() for each in network.parameters()),
+    )
 
     def follow(averages: Sequence[Tensor], weights: Sequence[Tensor], step: Tensor | int) -> None:
         get_ema_multi_avg_fn(spec.ema_decay_at(int(step)))(averages, weights, step)  # type: ignore[no-untyped-call]

@@ -331,6 +331,8 @@ def test_phases_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
         return noise_draws(data, batch, n_steps, generator)
 
     monkeypatch.setattr(generation, "noise_draws", recorded)
+    monkeypatch.setattr(generation, "SAMPLES", 60)
+    monkeypatch.setattr(generation, "_SAMPLER_STEPS", 10)
     trial = next(t for t in TINY[StepSizes] if t.final_steps)
     trial.run()
     assert batches == [20, 30]

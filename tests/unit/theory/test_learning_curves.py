@@ -27,7 +27,7 @@ point = st.fixed_dictionaries(
     }
 )
 spectra = st.lists(st.floats(0, 5), min_size=1, max_size=6).filter(lambda values: max(values) > 0.1)
-fast = settings(max_examples=60, deadline=None, derandomize=True)
+fast = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 def curve(**arguments):

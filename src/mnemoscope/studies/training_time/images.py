@@ -26,7 +26,8 @@ BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 EMA_DECAY = 0.99
 
-STEPS_PER_ITEM = {"digits": 120, "fashion-mnist": 200}
+STEPS = {"digits": (1000, 60), "fashion-mnist": (0, 200)}
+"""A training ends after so many steps, and so many more for each item: after memorization begins."""
 WIDTHS = {"digits": 8, "fashion-mnist": 32}
 
 
@@ -50,8 +51,9 @@ class Images(Experiment, frozen=True):
             Dataset(images.take(part).to_model().numpy(), name, (-1.0, 1.0))
             for part, name in ((order[: self.n], "train"), (order[self.n :][:HELD_OUT], "held out"))
         )
+        steps, steps_per_item = STEPS[self.data]
         training = TrainingSpec(
-            steps=STEPS_PER_ITEM[self.data] * self.n,
+            steps=steps + steps_per_item * self.n,
             batch_size=min(self.n, BATCH_SIZE),
             learning_rate=LEARNING_RATE,
             ema_decay=EMA_DECAY,

@@ -28,8 +28,8 @@ DIM, MEAN, SPREAD = 8, 1.5, 0.5
 HELD_OUT = 512
 BATCH_SIZE = 64
 EMA_DECAY = 0.99
-STEPS_PER_ITEM = 160
-"""A training ends after so many steps for each item: well after memorization begins."""
+STEPS, STEPS_PER_ITEM = 1200, 90
+"""A training ends after so many steps, and so many more for each item: after memorization begins."""
 
 USUAL = {"width": 128, "learning_rate": 1e-3, "noise_draws": float("inf")}
 
@@ -58,7 +58,7 @@ class Mixture(Experiment, frozen=True):
             for size, name in ((self.n, "train"), (HELD_OUT, "held out"))
         )
         training = TrainingSpec(
-            steps=STEPS_PER_ITEM * self.n,
+            steps=STEPS + STEPS_PER_ITEM * self.n,
             batch_size=min(self.n, BATCH_SIZE),
             learning_rate=self.learning_rate,
             noise_draws=self.noise_draws,
