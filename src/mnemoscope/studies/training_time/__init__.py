@@ -21,4 +21,4 @@ class TrainingTime(Study):
 
     name = "training-time"
     title = "Training time: models learn the law of their data first, and the data themselves later"
-    experiments = (Mixture, Images)
+    experiments = (Images, Mixture)  # the longest trials first

@@ -71,8 +71,9 @@ class Mixture(Experiment, frozen=True):
     @classmethod
     def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["Mixture"]:
         quick = preset == "quick"
-        repeats, middle = seeds(2 if quick else 10), 32
-        trials = grid(cls, n=[16, 32, 64, 128] if quick else [16, 32, 64, 128, 256], **USUAL, seed=repeats)
+        middle = 32
+        repeats = {16: 2, 32: 2, 64: 2, 128: 1} if quick else dict.fromkeys((16, 32, 64, 128, 256), 10)
+        trials = [trial for n, times in repeats.items() for trial in grid(cls, n=n, **USUAL, seed=seeds(times))]
         for name, others in (("width", [512, 32]), ("learning_rate", [3e-3, 3e-4]), ("noise_draws", [10.0, 1.0])):
             for other in others[:1] if quick else others:
                 trials += grid(cls, n=middle, **USUAL | {name: other}, seed=seeds(1 if quick else 3))
