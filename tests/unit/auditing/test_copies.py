@@ -1,5 +1,7 @@
 """Calibrated copies against their definitions, written out."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from mnemoscope.auditing import audit
-from mnemoscope.auditing.copies import _honest_suprema, _ranks, calibrated, conformal_p_values
+from mnemoscope.auditing.copies import _honest_suprema, _ranks, below_all_p, calibrated, conformal_p_values
 
 SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=30)
 
@@ -31,11 +33,16 @@ def test_the_list_is_benjamini_and_hochbergs(seed: int, n: int, m: int) -> None:
     np.testing.assert_array_equal(found.listed, p <= limit)
 
 
-def test_the_bound_by_its_definition() -> None:
-    """With c drawn by a loop over uniform scores: nothing of the fast simulation is used."""
+@pytest.mark.parametrize(("copies", "reach", "least", "most"), [(15, 0.0, 0.0, 0.1), (150, 0.5, 0.5, 0.8)])
+def test_the_bound_by_its_definition(copies: int, reach: float, least: float, most: float) -> None:
+    """With c drawn by a loop over uniform scores: nothing of the fast simulation is used.
+
+    Copies below all that is honest, and many that are spread among the lower half of it.
+    """
     rng = np.random.default_rng(4)
     n, m = 150, 90
-    scores, null = np.concatenate([np.full(15, -1.0), rng.uniform(size=n - 15)]), rng.uniform(size=m)
+    near = rng.uniform(0, reach, size=copies) if reach else np.full(copies, -1.0)
+    scores, null = np.concatenate([near, rng.uniform(size=n - copies)]), rng.uniform(size=m)
     t = _ranks(m) / (m + 1)
     sd = np.sqrt(t * (1 - t) * (1 / n + 1 / m))
 
@@ -48,8 +55,17 @@ def test_the_bound_by_its_definition() -> None:
     observed = share(scores, null)
     expected = np.max((observed - t - np.quantile(suprema, 0.95) * sd) / (1 - t))
     assert found.share_lower == pytest.approx(expected, abs=0.01)
-    assert 0 < found.share_lower < 0.1
+    assert least < found.share_lower < most
     assert found.p == pytest.approx(np.mean(suprema >= np.max((observed - t) / sd)), abs=0.01)
+
+
+@pytest.mark.parametrize(("worth", "null_worth", "n", "m", "c"), [(99.0, 99.0, 10, 7, 4), (5.0, 4.0, 5, 4, 2)])
+def test_the_exact_p_by_counting_orders(worth: float, null_worth: float, n: int, m: int, c: int) -> None:
+    """Of all orders of n + m scores, those whose c smallest are samples; four of ten samples are two of five."""
+    scores, null = np.array([0, 1, 2, 3, *range(20, 26)], float), np.arange(10.0, 17.0)
+    orders = list(combinations(range(n + m), n))
+    expected = np.mean([set(range(c)) <= set(order) for order in orders])
+    assert below_all_p(scores, null, worth, null_worth) == pytest.approx(expected)
 
 
 def test_the_simulated_law_is_that_of_uniform_scores() -> None:

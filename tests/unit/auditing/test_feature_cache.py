@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from mnemoscope.auditing import PCA, Cached, NetworkFeatures, load_torchscript, make_features
+from mnemoscope.auditing.features import cache
 from mnemoscope.auditing.features.identity import module_identity
 from mnemoscope.data import Dataset, load_digits
 from mnemoscope.errors import OutputError
@@ -22,6 +23,13 @@ from tests.unit.auditing.test_features import save_script
 
 DIGITS = load_digits()
 TRAIN, ITEMS = DIGITS.take(np.arange(100)), DIGITS.take(np.arange(100, 120))
+
+
+def test_features_come_back_whatever_their_strides(tmp_path: Path) -> None:
+    """safetensors writes what lies in memory."""
+    features = np.arange(12, dtype=np.float32).reshape(4, 3).T
+    cache._write(tmp_path / "a.safetensors", "key", features)
+    np.testing.assert_array_equal(cache._read(tmp_path / "a.safetensors", "key", 3), features)
 
 
 def double(x: Tensor) -> Tensor:

@@ -204,6 +204,8 @@ class TestHeldOut:
     def test_repeats_that_belong_to_the_data_are_no_leak(self) -> None:
         report = audit(integers(200, 2), integers(300, 1), holdout=integers(200, 3))
         assert any("held-out items are identical to training items, no more than" in text for text in report.warnings)
+        none = audit(FRESH[:40], TRAIN, holdout=HOLDOUT)
+        assert not any("identical to training items" in text for text in none.warnings)
 
     @settings(max_examples=60, deadline=None)
     @given(st.integers(0, 10**6), st.integers(20, 300), st.integers(40, 300), st.sampled_from([5, 40, 400]))

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mnemoscope.auditing import Report, audit, make_features, report_schema
+from mnemoscope.auditing.reports.record import column_rows
 from mnemoscope.cli import main
 from mnemoscope.data import Dataset, load
 from mnemoscope.errors import InputError
@@ -183,3 +184,14 @@ def test_z_scores() -> None:
     np.testing.assert_allclose(embedding.embed(Dataset(other)).array, expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(InputError, match="z-scores take no setting"):
         make_features("z-scores:2")
+
+
+@pytest.mark.parametrize(("private", "said"), [(False, ["4", "23", "0"]), (True, ["under 10", "23", "0"])])
+def test_missing_cells_are_counted_and_few_of_them_kept_private(private: bool, said: list[str]) -> None:
+    rows = TRAIN.copy()
+    rows.loc[:3, "age"] = np.nan
+    rows.loc[10:32, "income"] = np.nan
+    report = audit(FRESH, train := load(rows), private=private)
+    missing = {name: cells for name, _, _, cells in column_rows(report)}
+    assert train.schema is not None
+    assert [missing[name] for name in ("age", "income", "height")] == said

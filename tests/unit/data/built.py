@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import struct
 import tarfile
 import zipfile
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import zarr
@@ -169,11 +172,27 @@ def loader(images: np.ndarray) -> DataLoader:
     return DataLoader(torch_dataset(images), batch_size=60, drop_last=True)
 
 
+def parquet(path: Path, images: np.ndarray) -> Path:
+    """As ``datasets`` writes them: structs of bytes and path, a ClassLabel by its notes, and another column."""
+    features = {"label": {"names": list("abcdefghij"), "_type": "ClassLabel"}, "image": {"_type": "Image"}}
+    table = pa.table(
+        {
+            "image": [{"bytes": png(pixels), "path": f"{index}.png"} for index, pixels in enumerate(images)],
+            "label": [index % 10 for index in range(len(images))],
+            "caption": ["a digit"] * len(images),
+        },
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+    pq.write_table(table, path)
+    return path
+
+
 BUILT: dict[str, tuple[Callable[[Path, np.ndarray], Path], str, tuple[str, ...]]] = {
     "train": (folder, "", ("3 files", "no images (1 .csv, 1 .jsonl)", "hidden files")),
     "train.zip": (zipped, "", ("2 files", "no images (1 .txt)", "hidden files")),
     "train.tar": (shard, "", ("200 files", "no images (200 .json)")),
     "shards": (shards, "", ("200 files", "no images (200 .json)")),
+    "train.parquet": (parquet, "", ("1 columns", "neither the items nor their classes")),
     "train.npy": (npy, "", ()),
     "train.npz": (npz, ":images", ("1 arrays", "not named")),
     "train.safetensors": (safetensors, "", ()),

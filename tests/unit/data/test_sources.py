@@ -3,8 +3,11 @@
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import zarr
@@ -13,7 +16,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from mnemoscope.data import SOURCES, Dataset, load, source_paths
 from mnemoscope.errors import InputError
-from tests.unit.data.built import BUILT, DIGITS, folder, loader, passed_over, png, shard, torch_dataset
+from tests.unit.data.built import BUILT, DIGITS, folder, loader, parquet, passed_over, png, shard, torch_dataset
 
 
 @pytest.mark.parametrize("name", BUILT)
@@ -43,6 +46,33 @@ def test_classes_of_a_shard(tmp_path: Path) -> None:
     assert loaded.take(np.array([3, 11])).classes == ("3", "1")
     assert loaded.names is not None
     assert loaded.names[3] == "000003.png"
+
+
+def test_classes_of_a_parquet_file_and_pictures_that_are_bytes_alone(tmp_path: Path) -> None:
+    loaded = load(parquet(tmp_path / "a.parquet", DIGITS[:12]))
+    assert loaded.classes == tuple("abcdefghijab")
+    table = pq.read_table(tmp_path / "a.parquet")
+    alone = pa.table({"image": table.column("image").combine_chunks().field("bytes")})
+    pq.write_table(alone, tmp_path / "b.parquet")
+    loaded = load(tmp_path / "b.parquet")
+    np.testing.assert_array_equal(np.squeeze(loaded.array), DIGITS[:12])
+    assert loaded.classes is None
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ({"a": [b"x"], "b": [b"y"]}, r"has 2 columns of pictures, a, b: keep one"),
+        ({"a": [{"bytes": png(DIGITS[0])}, {"bytes": None}]}, r"row 1 has no picture in it"),
+        ({"a": [png(DIGITS[0]), b"no picture"]}, r"row 1: cannot be read as an image"),
+        ({"a": pa.array([], pa.binary())}, r"has no rows"),
+    ],
+)
+def test_parquet_files_of_pictures_that_are_refused(tmp_path: Path, table: dict[str, Any], complaint: str) -> None:
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=complaint) as raised:
+        load(tmp_path / "a.parquet")
+    assert "a.parquet" in str(raised.value)
 
 
 def test_several_images_of_a_sample(tmp_path: Path) -> None:

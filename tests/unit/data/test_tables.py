@@ -224,6 +224,11 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, what: str) -> None:
         ("a,b\nred,1\nblue,2\nred,3\n", ["a", "b"], 3),
         ("a,2020\nred,1.5\nblue,2.5\nred,3.5\nred,4.5\n", ["a", "2020"], 4),
         ("7\n8.5\n9.5\n", ["column 1"], 3),
+        ("0,1,2,3\n1,2,3,4\n5,1,2,3\n", ["0", "1", "2", "3"], 2),
+        ("1,2,3,4\n0.5,2,3,4\n5,1,2,3\n", ["1", "2", "3", "4"], 2),
+        (",0,1,2,3\n0,7,2,3,4\n1,5,1,2,3\n", ["column 1", "0", "1", "2", "3"], 2),
+        ("0,1,2\n1,2,3\n5,1,2\n", ["column 1", "column 2", "column 3"], 3),
+        ("0,1,3,2\n1,2,3,4\n5,1,2,3\n", ["column 1", "column 2", "column 3", "column 4"], 3),
     ],
 )
 def test_a_header_is_told_by_what_is_below(tmp_path: Path, content: str, names: list[str], n: int) -> None:
@@ -231,7 +236,8 @@ def test_a_header_is_told_by_what_is_below(tmp_path: Path, content: str, names: 
     assert read.schema is not None
     assert [column.name for column in read.schema.columns] == names
     assert read.n_samples == n
-    assert any("no header" in note for note in read.notes) == (names[0] == "column 1")
+    assert any("no header" in note for note in read.notes) == names[-1].startswith("column")
+    assert any("counts the columns" in note for note in read.notes) == (names[-1] in ("3", "4"))
     assert any("though it has numbers" in note for note in read.notes) == ("2020" in names)
 
 

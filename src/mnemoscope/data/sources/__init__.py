@@ -12,6 +12,7 @@ from mnemoscope.data.sources.folders import Folder
 from mnemoscope.data.sources.hugging_face import HuggingFaceDataset, HuggingFaceHub
 from mnemoscope.data.sources.idx import IdxFile
 from mnemoscope.data.sources.nifti import NiftiFile
+from mnemoscope.data.sources.picture_tables import ParquetOfImages
 from mnemoscope.data.sources.pictures import ListOfPictures
 from mnemoscope.data.sources.tables import CsvFile, DataFrameSource, ParquetFile
 from mnemoscope.data.sources.torch_datasets import DataLoaderSource, TorchDatasetSource
@@ -29,6 +30,7 @@ _STORED: tuple[Source, ...] = (
     TarOfImages(),
     IdxFile(),
     CsvFile(),
+    ParquetOfImages(),
     ParquetFile(),
     NiftiFile(),
     DicomFile(),

@@ -30,6 +30,8 @@ DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
 """The first of those that fit: in numbers there may be commas, and seldom the others."""
 
 _HEAD = 200
+_FEWEST_COUNTED = 4
+"""Numbers that count the columns; fewer may be values."""
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _CHARACTERS_TO_BYTES = 12
@@ -71,13 +73,15 @@ def read_csv(path: Path, names: Sequence[str] | None = None) -> tuple[RawTable, 
 def has_header(first: list[str], below: list[list[str]], names: Sequence[str] | None) -> tuple[bool, str | None]:
     """Whether the first row names the columns, and what to say of it where that is not plain.
 
-    It does if the names are known and it has most of them. Otherwise the columns tell: a word above numbers or dates is
-    a name, a word that stands below it again is none; a number above numbers is none, unless another column has only
-    words that stand there again and again, but not that in the first row.
+    It does if the names are known and it has most of them, or if it counts the columns. Otherwise the columns tell: a
+    word above numbers or dates is a name, a word that stands below it again is none; a number above numbers is none,
+    unless another column has only words that stand there again and again, but not that in the first row.
     """
     titles = [title.strip() for title in first]
     if names is not None and 2 * len(set(titles) & set(names)) >= len(names):
         return True, None
+    if _counts(titles) or (not titles[0] and _counts(titles[1:])):
+        return True, f"its first row counts the columns, {titles[-3]}, {titles[-2]}, {titles[-1]}: taken for a header"
     word, again, number, new = False, False, False, False
     for title, *cells in zip(titles, *below, strict=True):
         if is_missing(title):
@@ -93,6 +97,13 @@ def has_header(first: list[str], below: list[list[str]], names: Sequence[str] | 
         return False, "has no header: columns were named by their places"
     doubt = "its first row was taken for a header, though it has numbers" if number else None
     return True, doubt
+
+
+def _counts(titles: list[str]) -> bool:
+    """Whether they are 0, 1, 2, … or 1, 2, 3, …, as pandas names columns that have no names."""
+    return len(titles) >= _FEWEST_COUNTED and any(
+        titles == [str(first + place) for place in range(len(titles))] for first in (0, 1)
+    )
 
 
 def _is_value(texts: list[str]) -> bool:
