@@ -245,6 +245,14 @@ class TestOtherSets:
     def read(self, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Dataset:
         return load(change(FRAME), schema=load(FRAME).schema)
 
+    def test_values_are_no_names_that_count_the_columns(self, tmp_path: Path) -> None:
+        """A row of values may have the same numbers as the header; columns without their names are refused."""
+        train = load(written(tmp_path, "0,1,2,3\n1,2,3,7\n5,1,2,3\n"))
+        assert train.schema is not None
+        with pytest.raises(InputError, match="0"):
+            load(written(tmp_path, "0,1,3,2\n1,2,3,7\n5,1,2,3\n"), schema=train.schema)
+        assert load(written(tmp_path, "0,1,2,3\n4,2,3,7\n"), schema=train.schema).n_samples == 1
+
     def test_columns_are_matched_by_name(self) -> None:
         train = load(FRAME)
         other = self.read(lambda frame: frame[frame.columns[::-1]].assign(more=1))

@@ -17,6 +17,7 @@ WRITTEN: dict[str, bytes] = {
     ),
     "Windows-1252 or UTF-16": "x,y\n1.5,ä\n2.5,b\n3.5,ä\n".encode("cp1252"),
     "semicolons and decimal commas": b"x;y\n1,5;a\n2,5;b\n3,5;a\n",
+    "a header of numbers that count the columns, as pandas writes it": b"0,1,2,3\n1,2,3,7\n5,1,2,3\n",
     "no header": b"1.5,a\n2.5,b\n3.5,a\n",
     "blank lines": b"x,y\n\n1.5,a\n2.5,b\n\n3.5,a\n4.5,b\n",
     "a row of another length": b"x,y\n1.5,a\n2.5\n",

@@ -78,7 +78,8 @@ def has_header(first: list[str], below: list[list[str]], names: Sequence[str] | 
     unless another column has only words that stand there again and again, but not that in the first row.
     """
     titles = [title.strip() for title in first]
-    if names is not None and 2 * len(set(titles) & set(names)) >= len(names):
+    # Names that count the columns may stand in a row of values as well.
+    if names is not None and not _counts(list(names)) and 2 * len(set(titles) & set(names)) >= len(names):
         return True, None
     if _counts(titles) or (not titles[0] and _counts(titles[1:])):
         return True, f"its first row counts the columns, {titles[-3]}, {titles[-2]}, {titles[-1]}: taken for a header"
