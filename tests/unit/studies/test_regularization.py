@@ -1,6 +1,7 @@
 """The measurements against slow twins and known answers on tiny settings."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -260,3 +261,18 @@ def test_the_processes_are_those_of_the_source() -> None:
     assert float(ve.diffusion(0.7)) == pytest.approx(10**0.7)
     assert isinstance(vp, VariancePreserving)
     assert float(vp.diffusion(0.5)) ** 2 == pytest.approx(0.001 + 2.999 * 0.5)
+
+
+def test_a_time_of_zero_leaves_training_with_a_penalty_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single precision draws t = 0, where σ = 0, once in 2²⁴ times: seed 1 of the study does in its 43,710th step."""
+
+    def at_zero(generators: Sequence[torch.Generator], data: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+        return [(x, 0 * t, 0 * sigma, noise) for x, t, sigma, noise in draws(generators, data)]
+
+    draws = fourier_networks._draws
+    monkeypatch.setattr(fourier_networks, "_draws", at_zero)
+    generator = torch.Generator().manual_seed(0)
+    networks = fourier_networks.FourierNetworks.draw([generator], 8, singular=False)
+    data = torch.randn(5, 2, generator=generator)
+    (average,) = fourier_networks.train(networks, data, [generator], steps=3, penalty=0.1, every=3)
+    assert all(bool(weights.isfinite().all()) for weights in (*networks.parameters, *average.parameters))

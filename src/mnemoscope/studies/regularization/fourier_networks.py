@@ -66,20 +66,20 @@ class FourierNetworks:
         kept = slice(index, index + 1)
         return replace(self, parameters=[p[kept] for p in self.parameters], frequencies=self.frequencies[kept])
 
-    def scaled_score(self, x: Tensor, t: Tensor, sigma: Tensor) -> Tensor:
-        """σ s at x of shape ``(runs, batch, 2)``, with t and σ of shape ``(runs, batch, 1)``."""
+    def outputs(self, x: Tensor, t: Tensor) -> Tensor:
+        """s, or σ s of a singular network, at x of shape ``(runs, batch, 2)``, with t of shape ``(runs, batch, 1)``."""
         phase = 2 * math.pi * t * self.frequencies
         hidden = torch.cat([x, phase.sin(), phase.cos()], dim=2)
         *inner, (weight, bias) = zip(self.parameters[::2], self.parameters[1::2], strict=True)
         for inner_weight, inner_bias in inner:
             hidden = torch.baddbmm(inner_bias, hidden, inner_weight).relu()
-        out = torch.baddbmm(bias, hidden, weight)
-        return out if self.singular else sigma * out
+        return torch.baddbmm(bias, hidden, weight)
 
     def score(self, x: Tensor, t: Time) -> Tensor:
         """The score of a single run."""
         times, sigma = (as_time(v).to(x).expand(1, len(x)).unsqueeze(2) for v in (t, PROCESS.sigma(t)))
-        return (self.scaled_score(x[None], times, sigma) / sigma)[0]
+        out = self.outputs(x[None], times)
+        return (out / sigma if self.singular else out)[0]
 
 
 class RunScore(Score):
@@ -117,11 +117,12 @@ def train(
         if step % _BLOCK == 0:
             draws = iter(_draws(generators, data))
         x, t, sigma, noise = next(draws)
-        scaled = networks.scaled_score(x, t, sigma)
+        out = networks.outputs(x, t)
         # The sum over the runs: each has a gradient of its own. A mean over points and coordinates within each.
-        loss = (scaled + noise).square().mean(dim=(1, 2))
+        loss = ((out if networks.singular else sigma * out) + noise).square().mean(dim=(1, 2))
         if penalty:
-            loss = loss + penalty * (scaled / sigma).square().mean(dim=(1, 2))
+            # Never (σ s)/σ of what is not singular: single precision draws t = 0, σ = 0, once in 2²⁴ times.
+            loss = loss + penalty * (out / sigma if networks.singular else out).square().mean(dim=(1, 2))
         optimizer.zero_grad()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
