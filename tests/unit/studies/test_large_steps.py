@@ -63,7 +63,7 @@ TINY: dict[type[Experiment], list[Any]] = {
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    with mock.patch.multiple(generation, SAMPLES=60, _SAMPLER_STEPS=10):
+    with mock.patch.multiple(generation, SAMPLES=60, SETS=2, _SAMPLER_STEPS=10):
         swept = sweep([trial for trials in TINY.values() for trial in trials], tmp_path_factory.mktemp("large-steps"))
     assert not swept.failures
     return swept
@@ -332,6 +332,7 @@ def test_phases_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(generation, "noise_draws", recorded)
     monkeypatch.setattr(generation, "SAMPLES", 60)
+    monkeypatch.setattr(generation, "SETS", 1)
     monkeypatch.setattr(generation, "_SAMPLER_STEPS", 10)
     trial = next(t for t in TINY[StepSizes] if t.final_steps)
     trial.run()
