@@ -204,6 +204,9 @@ class TestHeldOut:
     def test_repeats_that_belong_to_the_data_are_no_leak(self) -> None:
         report = audit(integers(200, 2), integers(300, 1), holdout=integers(200, 3))
         assert any("held-out items are identical to training items, no more than" in text for text in report.warnings)
+        once = np.unique(integers(200, 3), axis=0)[:40]  # repeats in train alone explain as much
+        alone = audit(integers(200, 2), integers(300, 1), holdout=once)
+        assert any("held-out items are identical" in text for text in alone.warnings)
         none = audit(FRESH[:40], TRAIN, holdout=HOLDOUT)
         assert not any("identical to training items" in text for text in none.warnings)
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from mnemoscope.auditing import Report, audit, report_schema
 from mnemoscope.auditing.copies import calibrated, numbers_needed
 from mnemoscope.auditing.reports.axes import axes
-from mnemoscope.auditing.reports.page import audit_page
+from mnemoscope.auditing.reports.page import audit_page, gallery
 from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, settle_lines
 from mnemoscope.data import Dataset
 from mnemoscope.pages.figures import LARGEST_PICTURE, image_uri
@@ -282,3 +282,21 @@ def test_the_page_of_a_report_reads_alike_each_time(report: object) -> None:
     assert isinstance(made := report(), Report)  # type: ignore[operator]
     strip = re.compile(r"(id|href|clip-path|xlink:href)=\"[^\"]*\"|url\(#[^)]*\)")  # matplotlib's own ids
     assert strip.sub("", audit_page(made)) == strip.sub("", audit_page(made))
+
+
+def test_the_gallery_begins_with_the_samples_nearest_to_train() -> None:
+    report = copying()
+    distances = report.nearest.distances
+    shown = [one["pair"].generated for one in gallery(report)]
+    assert shown == np.argsort(distances[:, 0], kind="stable")[: len(shown)].tolist()
+    assert shown != np.argsort(distances[:, 1], kind="stable")[: len(shown)].tolist()
+
+
+def test_groups_of_copied_items_come_by_how_many_were() -> None:
+    samples, train, holdout = sets()
+    places = np.arange(len(train) + len(holdout))
+    groups = [("a few" if place < 3 else "b most") if place < 20 else f"c{place}" for place in places]
+    counts = audit(samples, train, holdout=holdout, groups=groups).extracted_by_group
+    assert counts is not None
+    assert list(counts.values()) == sorted(counts.values(), reverse=True)
+    assert next(iter(counts)) == "b most"
