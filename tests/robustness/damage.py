@@ -22,7 +22,7 @@ import zarr
 from PIL import Image
 from safetensors.numpy import save
 
-from tests.unit.data.built import dicom_file
+from tests.unit.data.built import dicom_file, parquet
 
 KINDS = ("flip", "byte", "cut", "drop", "repeat", "append", "number", "digits", "zeros", "swap")
 """What may happen to a file, see ``damaged``."""
@@ -135,6 +135,11 @@ def _parquet() -> bytes:
     return file.getvalue()
 
 
+def _parquet_of_images() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return parquet(Path(folder, "a.parquet"), PIXELS).read_bytes()
+
+
 def _scan() -> bytes:
     image = nibabel.Nifti1Image(np.moveaxis(PIXELS, 0, 2), np.eye(4))
     return bytes(image.to_bytes())
@@ -182,6 +187,7 @@ SOURCES: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "a.zarr.zip": (_zarr(PIXELS), _same),
     "a.csv": (b"size,colour\n" + b"".join(b"%d.5,c%d\n" % (row, row % 3) for row in range(40)), _same),
     "a.parquet": (_parquet(), _same),
+    "pictures.parquet": (_parquet_of_images(), _same),
     "a.nii": (_scan(), _same),
     "inner.nii.gz": (_scan(), lambda content: gzip.compress(content, mtime=0)),
     "a.dcm": (_dicom(), _same),

@@ -33,7 +33,7 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 class ZipOfImages(Source):
     """A zip archive of images."""
 
-    reads, suffixes = "a zip archive of images", (".zip",)
+    reads, suffixes = "zip of images", (".zip",)
 
     def read(self, where: Path, key: str | None, options: Options) -> Dataset:
         with zipfile.ZipFile(where) as archive:
@@ -63,7 +63,7 @@ class ZipOfImages(Source):
 class TarOfImages(Source):
     """A tar file of images, as webdataset shards are; ``shard.tar:jpg`` reads one of several images of each sample."""
 
-    reads, suffixes, keyed = "a tar file of images (a webdataset shard)", TAR_SUFFIXES, True
+    reads, suffixes, keyed = "tar of images (webdataset)", TAR_SUFFIXES, True
 
     def read(self, where: Path, key: str | None, options: Options) -> Dataset:
         return read_shards(where, [where], key, options)
