@@ -11,6 +11,7 @@ from mnemoscope.random_features.closed_form import (
     ridge_readout,
     stochastic_gradient_descent,
 )
+from mnemoscope.random_features.expectation import expected_moments
 from mnemoscope.random_features.fit import (
     RandomFeatureSpec,
     build_random_features,
@@ -27,6 +28,7 @@ __all__ = [
     "RandomFeatureSpec",
     "build_random_features",
     "collect_moments",
+    "expected_moments",
     "fit_random_features",
     "gradient_descent",
     "ridge_readout",

@@ -70,8 +70,7 @@ def collect_moments(
     Raises:
         InputError: no items, items of another shape than the score's, or noise_draws not a whole number >= 1.
     """
-    if data.ndim < 2 or len(data) == 0 or tuple(data.shape[1:]) != score.event_shape:
-        raise InputError(f"data: needs shape (n_samples, {score.event_shape}), got {tuple(data.shape)}")
+    check_items(score, data)
     if not is_count(noise_draws):
         raise InputError(f"noise_draws: a finite model needs a whole number >= 1, got {noise_draws}")
     like = score.weight
@@ -191,6 +190,16 @@ def stochastic_gradient_descent(
         gradient += sigma**2 * ridge * readout
         readout -= learning_rate * 2 / (score.dim * n_features) * gradient
     return readout
+
+
+def check_items(score: RandomFeatureScore, data: Tensor) -> None:
+    """Refuse no items and items of another shape than the score's.
+
+    Raises:
+        InputError: there are none, or their shape is another.
+    """
+    if data.ndim < 2 or len(data) == 0 or tuple(data.shape[1:]) != score.event_shape:
+        raise InputError(f"data: needs shape (n_samples, {score.event_shape}), got {tuple(data.shape)}")
 
 
 def is_count(number: float) -> bool:

@@ -70,9 +70,9 @@ class RandomFeatureScore(nn.Module, Score):
             raise InputError(f"time: there must be noise, but sigma({time}) = {float(process.sigma(time))}")
         self.event_shape, self.process, self.time = tuple(event_shape), process, float(time)
         self.dim, self.n_features = math.prod(self.event_shape), n_features
-        self._activation = choose(activation, ACTIVATIONS, "activation")
+        self.activation, self.function = activation, choose(activation, ACTIVATIONS, "activation")
         variance = float(process.alpha(time)) ** 2 * power + float(process.sigma(time)) ** 2
-        self.centre = _normal_mean(self._activation, math.sqrt(variance))
+        self.centre = _normal_mean(self.function, math.sqrt(variance))
         draw = torch.randn(n_features, self.dim, generator=generator, device=generator.device, dtype=dtype)
         self.register_buffer("weight", draw)
         self.readout = nn.Parameter(draw.new_zeros(self.dim, n_features))
@@ -84,7 +84,7 @@ class RandomFeatureScore(nn.Module, Score):
 
     def features(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch n_features"]:
         """φ(x) of flattened items."""
-        return self._activation(x @ self.weight.mT / math.sqrt(self.dim)) - self.centre
+        return self.function(x @ self.weight.mT / math.sqrt(self.dim)) - self.centre
 
     def forward(self, x: Float[Tensor, "batch *event"], t: Time) -> Float[Tensor, "batch *event"]:
         """The score at x.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,8 +49,8 @@ TINY: dict[type[Experiment], dict[str, Any]] = {
 def few_trials(kind: type[Experiment]) -> list[Experiment]:
     """Trials that differ in what the experiment's figures tell apart; of ``Spectrum`` one, as both presets have."""
     several = {
-        Curve: {"psi_p": [1.5, 3.0, 6.0], "noise_draws": [1, 4], "seed": range(2)},
-        CurveLimit: {"psi_p": [1.5, 3.0], "dim": [50, 100], "seed": range(2)},
+        Curve: {"psi_p": [1.5, 3.0, 6.0], "noise_draws": [1, 4, math.inf], "seed": range(2)},
+        CurveLimit: {"psi_p": [1.5, 3.0], "noise_draws": [1, math.inf], "dim": [50, 100], "seed": range(2)},
         Size: {"activation": ["tanh", "relu"], "dim": [50, 100], "seed": range(2)},
         TrainingTime: {"noise_draws": [1, 4], "seed": range(2)},
         Spectrum: {},
@@ -81,16 +82,22 @@ def made_up(trial: Experiment) -> dict[str, Any]:
 
 def near_theory(trial: Any) -> dict[str, Any]:
     """A simulation whose test gap is exactly 2/d and whose train gap is half of that."""
-    theory = learning_curve(**{name: getattr(trial, name) for name in SETTING})
-    test, train = float(theory.test_loss), float(theory.train_loss)
+    test, train, bayes = theory_losses(*(getattr(trial, name) for name in SETTING))
     dim = getattr(trial, "dim", 64)
     return {
         "test_loss": test * (1 + 2 / dim),
         "train_loss": train * (1 - 1 / dim),
         "test_theory": test,
         "train_theory": train,
-        "bayes_loss": float(theory.bayes_loss),
+        "bayes_loss": bayes,
     }
+
+
+@cache
+def theory_losses(*setting: Any) -> tuple[float, float, float]:
+    """Test, train and Bayes loss; many trials differ in their seeds and dimensions only."""
+    theory = learning_curve(**dict(zip(SETTING, setting, strict=True)))
+    return float(theory.test_loss), float(theory.train_loss), float(theory.bayes_loss)
 
 
 def like_the_source(trial: UNet) -> dict[str, Any]:

@@ -125,8 +125,8 @@ def test_curves_near_theory_hold_every_claim(curves: Made) -> None:
         (shifted(3.0, noise_draws=1, psi_p=5.0), {"peak"}),
         (shifted(0.1, noise_draws=1, psi_p=2.0), {"draws-help"}),
         (shifted(30.0, noise_draws=1, psi_p=12.0), {"draws-harm"}),
-        (shifted(1.5, "train_loss", noise_draws=100), {"crossover"}),
-        (shifted(0.5, noise_draws=100, psi_p=12.0), {"crossover-losses"}),
+        (shifted(1.5, "train_loss", noise_draws=math.inf), {"crossover"}),
+        (shifted(0.5, noise_draws=math.inf, psi_p=12.0), {"crossover-losses"}),
         (shifted(1.04, noise_draws=4), set()),
     ],
 )
@@ -138,8 +138,10 @@ def test_a_wrong_curve_fails_its_claim_and_no_other(curves: Made, change: Change
     ("change", "fail"),
     [
         (lambda *_: {}, set()),
-        (shifted(1.1), {"curve-limit"}),
-        (shifted(1.2, psi_p=8.0), {"curve-limit"}),
+        (shifted(1.1), {"curve-limit-m1", "curve-limit-minf"}),
+        (shifted(1.2, psi_p=8.0), {"curve-limit-m1", "curve-limit-minf"}),
+        (shifted(1.2, psi_p=8.0, noise_draws=1), {"curve-limit-m1"}),
+        (shifted(1.2, psi_p=0.4, noise_draws=math.inf), {"curve-limit-minf"}),
     ],
 )
 def test_a_limit_is_tested_as_a_limit(change: Change, fail: set[str]) -> None:
@@ -149,7 +151,8 @@ def test_a_limit_is_tested_as_a_limit(change: Change, fail: set[str]) -> None:
     for trial, result in made:
         result["test_loss"] += result["test_theory"] * random.normal() / trial.dim
     found = checked(made, change)
-    assert list(found) == ["curve-limit", "curve-gap-d50", "curve-gap-d100", "curve-gap-d200"]
+    each = ["curve-limit-m{}", "curve-gap-m{}-d50", "curve-gap-m{}-d100", "curve-gap-m{}-d200"]
+    assert list(found) == [name.format(m) for m in ("1", "inf") for name in each]
     assert {name for name, claim in found.items() if not claim.holds} == fail
 
 
@@ -158,7 +161,7 @@ def test_draws_that_act_the_other_way_are_noticed(curves: Made) -> None:
         """One draw for many and many for one: every statement on noise draws becomes false."""
         if trial.noise_draws == 4:
             return {}
-        return near_theory(trial.model_copy(update={"noise_draws": 101 - trial.noise_draws}))
+        return near_theory(trial.model_copy(update={"noise_draws": {1: math.inf, math.inf: 1}[trial.noise_draws]}))
 
     assert {"draws-help", "draws-harm"} <= failing(curves, mirrored)
 

@@ -5,8 +5,8 @@ A score model whose first layer is random and fixed is solved exactly in the lim
 more noise draws it sees. This study trains finite models and holds them against that theory, on Gaussian data and
 on real images, and counts copies among the samples of such models and of U-Nets.
 
-A finite model has no m = ∞: its largest m stands for it, and the theory is evaluated at that same m, so that theory and
-simulation never differ by more than their size.
+Theory and simulation are at the same m, so that they differ by their size only. For m = ∞ a finite model is trained on
+the exact expectation over the noise.
 
 ``paper`` differs from ``quick`` in size: dimensions up to 400 instead of 200, the learning curves at the source's
 ψ_n = 20 instead of 4, more seeds. The U-Net of ``quick`` is trained on 8 digits for 200 steps at two widths, a minute

@@ -17,6 +17,7 @@ from mnemoscope.studies.random_features.model import (
     PAPER,
     RIDGE,
     GaussianModel,
+    draws_text,
     gap,
     mean_over_seeds,
     ridge_losses,
@@ -52,14 +53,12 @@ class Curve(GaussianModel, frozen=True):
     @classmethod
     def plan(cls, preset: Preset, seeds: Seeds) -> list["Curve"]:
         psi_n = 4 if preset == "quick" else 20
-        # m → (ψ_p/ψ_n, seeds). A trial costs n m p²: where n is larger, the largest m is smaller and stops earlier.
-        largest = {100: (RATIOS, 3)} if preset == "quick" else {50: (RATIOS[:-1], 1)}
-        draws = {1: (sorted({*RATIOS, *NEAR_PEAK}), 3), 4: (RATIOS, 3), **largest}
+        draws = {1: sorted({*RATIOS, *NEAR_PEAK}), 4: RATIOS, math.inf: RATIOS}
         fixed = {"activation": "relu", "dim": 100, "psi_n": psi_n, "time": 0.01, "ridge": RIDGE}
         return [
             trial
-            for m, (ratios, number) in draws.items()
-            for trial in grid(cls, **fixed, psi_p=[r * psi_n for r in ratios], noise_draws=m, seed=seeds(number))
+            for m, ratios in draws.items()
+            for trial in grid(cls, **fixed, psi_p=[r * psi_n for r in ratios], noise_draws=m, seed=seeds(3))
         ]
 
     @classmethod
@@ -67,7 +66,7 @@ class Curve(GaussianModel, frozen=True):
         curves = mean_over_seeds(frame(results))
         curves["ratio"] = curves.psi_p / curves.psi_n
         few, many = curves[curves.noise_draws == 1], curves[curves.noise_draws == curves.noise_draws.max()]
-        m = int(many.noise_draws.iloc[0])
+        m = draws_text(many.noise_draws.iloc[0])
         both = few.merge(many, on="ratio", suffixes=("_few", "_many"))
         better = both.test_loss_few / both.test_loss_many
         beyond = many[many.ratio >= 1]
@@ -91,7 +90,7 @@ class Curve(GaussianModel, frozen=True):
         )
         yield Claim(
             "draws-help",
-            f"For p < n more noise draws are better: simulated test loss of m = 1 over m = {m}, smallest for ψ_p/ψ_n"
+            f"For p < n more noise draws are better: simulated test loss of m = 1 over {m}, smallest for ψ_p/ψ_n"
             " from 0.25 to 0.5.",
             PAPER,
             measured=float(better[(both.ratio >= 0.25) & (both.ratio < 1)].min()),
@@ -99,14 +98,14 @@ class Curve(GaussianModel, frozen=True):
         )
         yield Claim(
             "draws-harm",
-            f"Deep in p > n more noise draws are worse: the same ratio, largest for ψ_p ≥ 2 ψ_n, m = {m}.",
+            f"Deep in p > n more noise draws are worse: the same ratio, largest for ψ_p ≥ 2 ψ_n, {m}.",
             PAPER,
             measured=float(better[both.ratio >= 2].max()),
             tolerance=(None, 1.0),
         )
         yield Claim(
             "crossover",
-            f"The simulated share of memorization of m = {m} passes 1/2 at ψ_p = ψ_n (interpolated in log ψ_p).",
+            f"The simulated share of memorization of {m} passes 1/2 at ψ_p = ψ_n (interpolated in log ψ_p).",
             PAPER,
             measured=crossing(many),
             tolerance=0.15,
@@ -114,7 +113,7 @@ class Curve(GaussianModel, frozen=True):
         )
         yield Claim(
             "crossover-losses",
-            f"Beyond ψ_p = ψ_n the test loss of m = {m} grows and its train loss falls (smallest step).",
+            f"Beyond ψ_p = ψ_n the test loss of {m} grows and its train loss falls (smallest step).",
             PAPER,
             measured=float(np.min([np.diff(beyond.test_loss), -np.diff(beyond.train_loss)])),
             tolerance=(0.0, None),
@@ -126,9 +125,8 @@ class Curve(GaussianModel, frozen=True):
         points = frame(results)
         yield Plot(
             "learning-curves",
-            "Losses against features per sample: m = ∞ (left) and m = 1 (right). Lines are theory. A finite model has"
-            " no m = ∞: the dots on the left have the largest m trained, and the dotted lines are the theory at that"
-            " m.",
+            "Losses against features per sample: m = ∞ (left) and m = 1 (right). Lines are theory, dots are finite"
+            " models.",
             lambda figure: draw_learning_curves(figure, points),
         )
         yield Plot(

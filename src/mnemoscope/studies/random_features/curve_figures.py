@@ -7,27 +7,24 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnemoscope.studies.random_features.model import LOSSES, theory_at
+from mnemoscope.studies.random_features.model import LOSSES, draws_text, theory_at
 from mnemoscope.theory import phase_diagram
 
 
 def draw_learning_curves(figure: Figure, points: Any) -> None:
-    """Test and train loss against ψ_p/ψ_n, for many noise draws and for one."""
+    """Test and train loss against ψ_p/ψ_n, for the expectation over the noise and for one draw."""
     figure.set_size_inches(9.0, 4.0)
-    psi_n, largest = points.psi_n.iloc[0], points.noise_draws.max()
-    ratio = np.geomspace(0.08, 5, 200)
+    psi_n, ratio = points.psi_n.iloc[0], np.geomspace(0.08, 5, 200)
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, noise_draws, drawn in zip(panels, (math.inf, 1), (largest, 1), strict=True):
-        dots = points[points.noise_draws == drawn]
-        line, same = (theory_at(points.iloc[0], psi_p=psi_n * ratio, noise_draws=m) for m in (noise_draws, drawn))
+    for axes, noise_draws in zip(panels, (math.inf, 1), strict=True):
+        dots = points[points.noise_draws == noise_draws]
+        line = theory_at(points.iloc[0], psi_p=psi_n * ratio, noise_draws=noise_draws)
         for colour, marker, (name, label) in zip(("C0", "C1"), "os", LOSSES.items(), strict=True):
             axes.plot(ratio, line[name], color=colour, linestyle="-", label=label)
-            if drawn != noise_draws:
-                axes.plot(ratio, same[name], color=colour, linestyle=":", label=f"{label}, theory at m = {drawn:g}")
             _dots(axes, dots, name, colour, marker)
         axes.axvline(1, color="C2", linewidth=0.8)
         axes.set(xscale="log", yscale="log", xlabel="ψ_p/ψ_n", ylim=(1e-5, 40))
-        axes.set_title(f"m = {'∞' if math.isinf(noise_draws) else 1}, ψ_n = {psi_n:g}")
+        axes.set_title(f"{draws_text(noise_draws)}, ψ_n = {psi_n:g}")
         axes.legend(loc="lower left")
     panels[0].set_ylabel("loss per dimension")
 
@@ -36,12 +33,10 @@ def draw_noise_draws(figure: Figure, points: Any) -> None:
     """Test loss against ψ_p/ψ_n, one line for each m."""
     axes = figure.add_subplot(xscale="log", yscale="log", xlabel="ψ_p/ψ_n", ylabel="test loss per dimension")
     psi_n, ratio = points.psi_n.iloc[0], np.geomspace(0.08, 12, 200)
-    for noise_draws in [*sorted(points.noise_draws.unique()), math.inf]:
+    for noise_draws in sorted(points.noise_draws.unique()):
         theory = theory_at(points.iloc[0], psi_p=psi_n * ratio, noise_draws=noise_draws)
-        label = "m = ∞" if math.isinf(noise_draws) else f"m = {noise_draws:g}"
-        (line,) = axes.plot(ratio, theory.test_loss, label=label)
-        if not math.isinf(noise_draws):
-            _dots(axes, points[points.noise_draws == noise_draws], "test_loss", line.get_color())
+        (line,) = axes.plot(ratio, theory.test_loss, label=draws_text(noise_draws))
+        _dots(axes, points[points.noise_draws == noise_draws], "test_loss", line.get_color())
     axes.axvline(1, color="C5", linewidth=0.8)
     axes.legend(title=f"ψ_n = {psi_n:g}")
 
@@ -64,7 +59,7 @@ def draw_phase_diagram(figure: Figure, row: Any) -> None:
         axes.plot(psi, phases.boundary, color="white", linestyle="-", linewidth=2)
         axes.plot(psi, psi, color="white", linestyle=":")
         axes.set(xscale="log", yscale="log", xlabel="ψ_n", ylim=(psi[0], psi[-1]))
-        axes.set_title(f"m = {'∞' if math.isinf(noise_draws) else noise_draws}")
+        axes.set_title(draws_text(noise_draws))
     panels[0].set_ylabel("ψ_p")
     figure.colorbar(panels[0].collections[0], ax=panels, label="share of memorization")
 

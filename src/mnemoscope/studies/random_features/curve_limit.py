@@ -1,10 +1,11 @@
-"""The learning curve of m = 1 in the limit: points before, at and beyond p = n, at dimensions that grow.
+"""The learning curves in the limit: points before, at and beyond p = n, m = 1 and ∞, at dimensions that grow.
 
 The theory is a limit at fixed ψ_n, ψ_p and m, so it is held against what the simulation tends to. The gap at d is
 a + b/d and terms that fall faster; a is where a line through the gaps, weighted by their standard errors over seeds,
 meets d = ∞, with the interval that these errors leave. The gap at any finite d is a number, not a test of the theory.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,11 +15,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 from pydantic import Field
 
+from mnemoscope.studies.random_features.curve import RATIOS
 from mnemoscope.studies.random_features.model import (
     NOTE,
     RIDGE,
-    SETTING,
     GaussianModel,
+    draws_text,
     gap,
     ridge_losses,
     setting_text,
@@ -27,10 +29,12 @@ from mnemoscope.studies.rows import frame
 from mnemoscope.studies.study import Claim, Plot, Preset, Seeds
 from mnemoscope.sweeps import Result, grid
 
-RATIOS = [0.5, 1.0, 2.0]
-"""ψ_p/ψ_n."""
+FIGURES = {1: "Figure 5", math.inf: "Figures 2 and 3"}
+"""Of the source, by m."""
 SEEDS: dict[Preset, dict[int, int]] = {"quick": {50: 8, 100: 6, 200: 4}, "paper": {50: 12, 100: 8, 200: 4, 400: 2}}
-"""How many of them at each dimension."""
+"""How many of them at each dimension; of m = ∞ from d = 200 on half of them."""
+LARGEST = 2.6e12
+"""The largest n p² that is trained, counting that of m = ∞ for its series of some five products."""
 LEFT_OUT = 0.03
 """What a line leaves out: the terms that fall faster than 1/d, as large as this where the gap at d = 100 is a fifth."""
 
@@ -57,51 +61,61 @@ class CurveLimit(GaussianModel, frozen=True):
     @classmethod
     def plan(cls, preset: Preset, seeds: Seeds) -> list["CurveLimit"]:
         psi_n = 4.0 if preset == "quick" else 20.0
-        model = {"activation": "relu", "psi_n": psi_n, "noise_draws": 1, "time": 0.01, "ridge": RIDGE}
-        return [
-            trial
-            for dim, number in SEEDS[preset].items()
-            for trial in grid(cls, **model, dim=dim, psi_p=[ratio * psi_n for ratio in RATIOS], seed=seeds(number))
-        ]
+        model = {"activation": "relu", "psi_n": psi_n, "time": 0.01, "ridge": RIDGE}
+        trials = []
+        for m, products in ((1, 1), (math.inf, 5)):
+            for dim, number in SEEDS[preset].items():
+                most = math.sqrt(LARGEST / (products * psi_n * dim)) / dim
+                trials += grid(
+                    cls,
+                    **model,
+                    noise_draws=m,
+                    dim=dim,
+                    psi_p=[ratio * psi_n for ratio in RATIOS if ratio * psi_n <= most],
+                    seed=seeds(number if m == 1 or dim < 200 else number // 2),
+                )
+        return trials
 
     @classmethod
     def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
-        table = frame(results)
-        limits = {setting: limit_of(group) for setting, group in table.groupby(SETTING)}
-        beyond = {setting: max(0.0, abs(limit.gap) - limit.error) for setting, limit in limits.items()}
-        worst = max(beyond, key=lambda setting: beyond[setting])
-        dims = np.unique(table.dim)
-        listed = "; ".join(
-            f"ψ_p/ψ_n = {dict(zip(SETTING, s, strict=True))['psi_p'] / table.psi_n.iloc[0]:g}: {limit}"
-            for s, limit in limits.items()
-        )
-        row = table.groupby(SETTING).first().reset_index().iloc[list(limits).index(worst)]
-        yield Claim(
-            "curve-limit",
-            f"Extrapolated to d = ∞ (a line in 1/d through d = {', '.join(f'{d:g}' for d in dims)}) theory and"
-            f" simulated test loss agree along the curve of m = 1 within the interval and {LEFT_OUT:.0%} (largest"
-            f" distance from the interval: {setting_text(row)}; {listed}).",
-            NOTE,
-            float(beyond[worst]),
-            (None, LEFT_OUT),
-        )
-        for dim in dims:
-            means = table[table.dim == dim].groupby(SETTING)[["test_loss", "test_theory"]].mean()
-            yield Claim(
-                f"curve-gap-d{dim:g}",
-                f"The gap itself at d = {dim:g}, largest of the same points: a number, not a test of a limit.",
-                NOTE,
-                float(abs(gap(means)).max()),
-                (None, None),
-            )
+        for m, curve in frame(results).groupby("noise_draws"):
+            yield from _claims_of_curve(m, curve)
 
     @classmethod
     def plots(cls, results: xr.Dataset) -> Iterator[Plot]:
         yield Plot(
             "curve-limit",
-            "Gap between simulated and predicted test loss of m = 1 against 1/d: before, at and beyond p = n, with"
-            " standard errors over seeds, and the lines that meet d = ∞.",
+            "Gap between simulated and predicted test loss against 1/d, of m = 1 (left) and ∞ (right): before, at and"
+            " beyond p = n, with standard errors over seeds, and the lines that meet d = ∞.",
             lambda figure: draw_limits(figure, frame(results)),
+        )
+
+
+def _claims_of_curve(m: float, curve: Any) -> Iterator[Claim]:
+    """What is claimed of one m."""
+    limits = {psi_p: limit_of(group) for psi_p, group in curve.groupby("psi_p")}
+    beyond = {psi_p: max(0.0, abs(limit.gap) - limit.error) for psi_p, limit in limits.items()}
+    worst = max(beyond, key=lambda psi_p: beyond[psi_p])
+    dims, short = np.unique(curve.dim), "inf" if math.isinf(m) else f"{m:g}"
+    listed = "; ".join(f"ψ_p/ψ_n = {psi_p / curve.psi_n.iloc[0]:g}: {limit}" for psi_p, limit in limits.items())
+    yield Claim(
+        f"curve-limit-m{short}",
+        f"Extrapolated to d = ∞ (a line in 1/d through d = {', '.join(f'{d:g}' for d in dims)}, as far as p = ψ_p d can"
+        f" be trained) theory and simulated test loss agree along the curve of {draws_text(m)} ({FIGURES[m]})"
+        f" within the interval and {LEFT_OUT:.0%} (largest distance from the interval:"
+        f" {setting_text(curve[curve.psi_p == worst].iloc[0])}; {listed}).",
+        NOTE,
+        beyond[worst],
+        (None, LEFT_OUT),
+    )
+    for dim in dims:
+        means = curve[curve.dim == dim].groupby("psi_p")[["test_loss", "test_theory"]].mean()
+        yield Claim(
+            f"curve-gap-m{short}-d{dim:g}",
+            f"The gap itself at d = {dim:g}, largest of the same points: a number, not a test of a limit.",
+            NOTE,
+            float(abs(gap(means)).max()),
+            (None, None),
         )
 
 
@@ -128,17 +142,22 @@ def gaps_by_dim(group: Any) -> Any:
 
 
 def draw_limits(figure: Figure, table: Any) -> None:
-    """One line for each point of the curve."""
-    axes = figure.add_subplot(xlabel="1/d", ylabel="simulation/theory − 1")
-    axes.axhline(0, color="C3", linestyle="-", linewidth=0.8)
-    for k, (psi_p, group) in enumerate(table.groupby("psi_p")):
-        at = gaps_by_dim(group)
-        label = f"ψ_p/ψ_n = {psi_p / group.psi_n.iloc[0]:g}"
-        axes.errorbar(1 / at.index, at.gap, at.error, fmt="o", color=f"C{k}", capsize=2, label=label)
-        if len(at) > 1:
-            limit = limit_of(group)
-            slope = np.average((at.gap - limit.gap) * at.index, weights=1 / at.error**2 / at.index**2)
-            x = np.array([0, 1 / at.index.min()])
-            axes.plot(x, limit.gap + slope * x, color=f"C{k}", linestyle="--")
-            axes.errorbar([0], [limit.gap], [limit.error], fmt="s", color=f"C{k}", fillstyle="none", capsize=3)
-    axes.legend()
+    """A panel for each m, and in it a line for each point of the curve."""
+    curves = list(table.groupby("noise_draws"))
+    figure.set_size_inches(9.0, 4.0)
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, (m, curve) in zip(panels, curves, strict=True):
+        axes.set(xlabel="1/d", title=draws_text(m))
+        axes.axhline(0, color="black", linestyle="-", linewidth=0.8)
+        for k, (psi_p, group) in enumerate(curve.groupby("psi_p")):
+            at = gaps_by_dim(group)
+            label = f"ψ_p/ψ_n = {psi_p / group.psi_n.iloc[0]:g}"
+            axes.errorbar(1 / at.index, at.gap, at.error, fmt="o", color=f"C{k}", capsize=2, label=label)
+            if len(at) > 1:
+                limit = limit_of(group)
+                slope = np.average((at.gap - limit.gap) * at.index, weights=1 / at.error**2 / at.index**2)
+                x = np.array([0, 1 / at.index.min()])
+                axes.plot(x, limit.gap + slope * x, color=f"C{k}", linestyle="--")
+                axes.errorbar([0], [limit.gap], [limit.error], fmt="s", color=f"C{k}", fillstyle="none", capsize=3)
+        axes.legend()
+    panels[0].set_ylabel("simulation/theory − 1")

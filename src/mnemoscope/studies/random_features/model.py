@@ -1,12 +1,14 @@
 """A finite random-feature model at one time t beside the theory of its limit: what most of the experiments share.
 
-The model has d dimensions, n = ψ_n d training items, m noise draws for each, and p = ψ_p d features. The theory keeps
-ψ_n, ψ_p and m, and lets d grow; a finite model differs from it by a term of order 1/d. Gaps are simulation/theory − 1
-at the same parameters.
+The model has d dimensions, n = ψ_n d training items, m noise draws for each (of m = ∞ their exact expectation), and
+p = ψ_p d features. The theory keeps ψ_n, ψ_p and m, and lets d grow; a finite model differs from it by a term of order
+1/d. Gaps are simulation/theory − 1 at the same parameters.
 """
 
+import math
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 import xarray as xr
 from pydantic import Field
@@ -14,7 +16,13 @@ from torch import Tensor
 
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.processes.base import standard_normal
-from mnemoscope.random_features import Moments, RandomFeatureScore, collect_moments, ridge_readout
+from mnemoscope.random_features import (
+    Moments,
+    RandomFeatureScore,
+    collect_moments,
+    expected_moments,
+    ridge_readout,
+)
 from mnemoscope.studies.study import Experiment
 from mnemoscope.sweeps import Result
 from mnemoscope.sweeps.trial import Array
@@ -51,7 +59,7 @@ class RandomFeatureModel(Experiment, frozen=True):
     activation: Literal["relu", "tanh"]
     psi_n: float = Field(gt=0)
     psi_p: float = Field(gt=0)
-    noise_draws: int = Field(ge=1)
+    noise_draws: int | float = Field(ge=1)
     time: float = Field(gt=0)
     seed: int = Field(ge=0)
 
@@ -59,7 +67,11 @@ class RandomFeatureModel(Experiment, frozen=True):
         """First layer and noise draws for ``items``, shape ``(n_items, dim)``: the first n are trained on."""
         n_samples, n_features = (round(psi * items.shape[1]) for psi in (self.psi_n, self.psi_p))
         score = random_score(items, n_features, self.activation, OrnsteinUhlenbeck(), self.time, generator)
-        moments = collect_moments(score, items[:n_samples], noise_draws=self.noise_draws, generator=generator)
+        train = items[:n_samples]
+        if math.isinf(self.noise_draws):
+            moments = expected_moments(score, train)
+        else:
+            moments = collect_moments(score, train, noise_draws=self.noise_draws, generator=generator)
         return Untrained(score, moments, items[n_samples:][:FRESH])
 
 
@@ -146,4 +158,10 @@ def gap(table: Any, loss: str = "test") -> Array:
 
 def setting_text(row: Any) -> str:
     """The setting of one row, for statements."""
-    return f"{row.activation}, ψ_n = {row.psi_n:g}, ψ_p = {row.psi_p:g}, m = {row.noise_draws:g}, t = {row.time:g}"
+    draws = draws_text(row.noise_draws)
+    return f"{row.activation}, ψ_n = {row.psi_n:g}, ψ_p = {row.psi_p:g}, {draws}, t = {row.time:g}"
+
+
+def draws_text(noise_draws: float | np.integer[Any]) -> str:
+    """m, for statements and figures."""
+    return "m = ∞" if math.isinf(noise_draws) else f"m = {noise_draws:g}"
