@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -73,6 +74,17 @@ def test_parquet_files_of_pictures_that_are_refused(tmp_path: Path, table: dict[
     with pytest.raises(InputError, match=complaint) as raised:
         load(tmp_path / "a.parquet")
     assert "a.parquet" in str(raised.value)
+
+
+def test_a_path_in_a_parquet_file_is_not_followed(tmp_path: Path) -> None:
+    """It may name any file of the reader's; a data set that the user opened himself is another matter."""
+    (tmp_path / "mine.png").write_bytes(png(DIGITS[1]))
+    rows = [{"bytes": png(DIGITS[0]), "path": None}, {"bytes": None, "path": str(tmp_path / "mine.png")}]
+    pq.write_table(pa.table({"a": rows}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"row 1 has no picture in it"):
+        load(tmp_path / "a.parquet")
+    opened = datasets.Dataset.from_dict({"a": rows}, features=datasets.Features({"a": datasets.Image()}))
+    np.testing.assert_array_equal(np.squeeze(load(opened).array), DIGITS[:2])
 
 
 def test_several_images_of_a_sample(tmp_path: Path) -> None:

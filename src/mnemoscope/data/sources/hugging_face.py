@@ -4,18 +4,16 @@ Objects are told by what they have, so that the library is needed by the second 
 undecoded: images are read as all others are, with their orientation and all their bits.
 """
 
-import io
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from mnemoscope.choose import choose
 from mnemoscope.data.census import Census
 from mnemoscope.data.dataset import Dataset
-from mnemoscope.data.decoding import Encoded
-from mnemoscope.data.gather import decode
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.collect import Collected
 from mnemoscope.data.sources.contract import Source
+from mnemoscope.data.sources.picture_rows import decode_rows
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.progress import track
@@ -91,31 +89,15 @@ def read_column(rows: Any, column: str | None, name: str, options: Options) -> D
         if field != column and not (classes is not None and field in labels):
             census.pass_over(field, "which are neither the items nor their classes")
     if kinds[column] == "Image":
-        data = _images(rows, column, name, options)
+        encoded = rows.cast_column(column, type(rows.features[column])(decode=False))
+        pixels, notes = decode_rows(name, len(rows), lambda row: encoded[row][column], options, follow=True)
+        data = Dataset(pixels, name, notes=notes)
     else:
         collected = Collected(name, len(rows), options)
         for row in track(range(len(rows)), "reading items", enabled=options.progress):
             collected.add(rows[row][column])
         data = Dataset(collected.array(), name, notes=collected.notes())
     return data.described(classes=classes, notes=(*census.notes(), *data.notes), source=census.to_dict())
-
-
-def _images(rows: Any, column: str, name: str, options: Options) -> Dataset:
-    encoded = rows.cast_column(column, type(rows.features[column])(decode=False))
-
-    def entry(row: int) -> Encoded:
-        def content() -> io.BytesIO:
-            stored = encoded[row][column]
-            if stored is None:
-                raise InputError(f"{name}: row {row} has no image")
-            return io.BytesIO(stored["bytes"] if stored["bytes"] is not None else Path(stored["path"]).read_bytes())
-
-        return Encoded(f"row {row}", f"{name}: row {row}", content)
-
-    if not len(rows):
-        raise InputError(f"{name}: has no rows")
-    pixels, notes = decode(name, [entry(row) for row in range(len(rows))], options)
-    return Dataset(pixels, name, notes=notes)
 
 
 def _column(kinds: dict[str, str], column: str | None, name: str) -> str:

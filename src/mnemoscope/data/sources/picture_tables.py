@@ -4,17 +4,15 @@ A picture is a struct of its ``bytes`` and its ``path``, or bytes alone. What ea
 file: a ClassLabel beside the pictures is their class.
 """
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 from mnemoscope.data.census import Census
 from mnemoscope.data.dataset import Dataset
-from mnemoscope.data.decoding import Encoded
-from mnemoscope.data.gather import decode
 from mnemoscope.data.options import Options
 from mnemoscope.data.sources.contract import Source
+from mnemoscope.data.sources.picture_rows import decode_rows
 from mnemoscope.errors import InputError
 from mnemoscope.extras import optional
 from mnemoscope.reading import check_memory
@@ -47,11 +45,8 @@ class ParquetOfImages(Source):
         check_memory(where, 2 * where.stat().st_size)
         parquet = optional("pyarrow.parquet", "tables")
         table = parquet.read_table(where, columns=[columns[0], *names])
-        if not table.num_rows:
-            raise InputError(f"{where}: has no rows")
         stored = table.column(columns[0])
-        entries = [_entry(where, row, stored) for row in range(table.num_rows)]
-        pixels, notes = decode(str(where), entries, options)
+        pixels, notes = decode_rows(str(where), table.num_rows, lambda row: stored[row].as_py(), options, follow=False)
         classes = None
         for column, named in names.items():
             classes = tuple(_class(code, named) for code in table.column(column).to_pylist())
@@ -92,14 +87,3 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
 
 def _class(code: int | None, names: list[str]) -> str:
     return names[code] if code is not None and 0 <= code < len(names) else "none"
-
-
-def _entry(path: Path, row: int, stored: Any) -> Encoded:
-    def content() -> io.BytesIO:
-        value = stored[row].as_py()
-        found = value["bytes"] if isinstance(value, dict) else value
-        if found is None:  # a path alone may lead anywhere
-            raise InputError(f"{path}: row {row} has no picture in it")
-        return io.BytesIO(found)
-
-    return Encoded(f"row {row}", f"{path}: row {row}", content)
