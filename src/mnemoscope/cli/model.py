@@ -35,7 +35,7 @@ def train(
         str | None,
         typer.Option(
             help="Noise draws m of each sample for the whole run: from 1 to 1e9, or inf (the default; of "
-            "random-features, which need a number, as many as are 10 for each feature in all)."
+            "random-features as many as are 10 for each feature in all)."
         ),
     ] = None,
     learning_rate: Annotated[
@@ -172,9 +172,10 @@ def train(
         dataset = _half_of(load(data, progress=True), half)
         run = train_random_features(dataset, forward, features, out, resume=resume, progress=True)
         training, n_samples = run.description["training"], run.description["data"]["n_samples"]
+        draws_text = "all" if training["noise_draws"] == "inf" else training["noise_draws"]
         print_line(
-            f"{features.n_features} features, fitted at {features.n_times} noise levels to {training['noise_draws']} "
-            f"noise draws of each of {n_samples} samples"
+            f"{features.n_features} features, fitted at {features.n_times} noise levels to {draws_text} noise draws of"
+            f" each of {n_samples} samples"
         )
     else:
         spec = TrainingSpec(**draws, **stepwise, seed=seed)

@@ -11,7 +11,7 @@ from mnemoscope.random_features.closed_form import (
     ridge_readout,
     stochastic_gradient_descent,
 )
-from mnemoscope.random_features.expectation import expected_moments
+from mnemoscope.random_features.expectation import expected_moments, moments_of
 from mnemoscope.random_features.fit import (
     RandomFeatureSpec,
     build_random_features,
@@ -31,6 +31,7 @@ __all__ = [
     "expected_moments",
     "fit_random_features",
     "gradient_descent",
+    "moments_of",
     "ridge_readout",
     "standardization",
     "stochastic_gradient_descent",

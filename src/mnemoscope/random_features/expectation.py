@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnemoscope.errors import InputError
-from mnemoscope.random_features.closed_form import Moments, check_items
+from mnemoscope.random_features.closed_form import Moments, check_items, collect_moments
 from mnemoscope.random_features.score import RandomFeatureScore
 
 Array: TypeAlias = NDArray[Any]
@@ -31,6 +31,23 @@ CHUNK = 1024
 """Items at a time."""
 NODES = 128
 """Of the Gauss–Hermite rule for functions without a kink."""
+
+
+def moments_of(
+    score: RandomFeatureScore,
+    data: Float[Tensor, "n_samples *event"],
+    *,
+    noise_draws: float,
+    generator: torch.Generator,
+) -> Moments:
+    """K, V and e of that many noise draws for each item, or with ``math.inf`` of all.
+
+    Raises:
+        InputError: as ``collect_moments`` and ``expected_moments``.
+    """
+    if math.isinf(noise_draws):
+        return expected_moments(score, data)
+    return collect_moments(score, data, noise_draws=noise_draws, generator=generator)
 
 
 def expected_moments(
@@ -89,7 +106,7 @@ def expected_moments(
     else:
         raise InputError(
             f"data: in {dim} dimensions the features' series over the noise leaves out {left_out:.1e} after"
-            f" {MOST_TERMS} terms; take a number of noise_draws instead"
+            f" {MOST_TERMS} terms; take a finite noise_draws instead"
         )
     K.diagonal().copy_(diagonal)
     return Moments(K, (weight / length[:, None]).mT * first, 1.0, sigma)

@@ -21,7 +21,8 @@ from mnemoscope.choose import check_name, check_number, check_whole
 from mnemoscope.errors import InputError
 from mnemoscope.processes import OrnsteinUhlenbeck, Process
 from mnemoscope.progress import track
-from mnemoscope.random_features.closed_form import collect_moments, is_count, ridge_readout
+from mnemoscope.random_features.closed_form import is_count, ridge_readout
+from mnemoscope.random_features.expectation import moments_of
 from mnemoscope.random_features.score import ACTIVATIONS, RandomFeatureGrid, RandomFeatureScore
 
 DRAWS_PER_FEATURE = 10
@@ -36,8 +37,9 @@ class RandomFeatureSpec:
         n_features: p.
         ridge: λ.
         activation: ``relu``, ``erf``, ``sine``, ``tanh`` or ``gelu``.
-        noise_draws: m, the noise draws of each sample at each noise level. The expectation (m = ∞) has no closed form,
-            so it must be finite; left out, ``noise_draws_for`` takes as many as are 10 for each feature in all.
+        noise_draws: m, the noise draws of each sample at each noise level, or ``math.inf`` for their expectation, which
+            takes the time of about five and, in a few dimensions, cannot be had. Left out, ``noise_draws_for`` takes as
+            many as are 10 for each feature in all.
         n_times: noise levels, evenly spaced in log σ/α from t_min to t_max.
         seed: of the first layer and of every draw.
 
@@ -58,15 +60,15 @@ class RandomFeatureSpec:
         check_name(self.activation, ACTIVATIONS, "activation")
         if self.noise_draws is not None and not isinstance(self.noise_draws, int | float):
             raise InputError(f"noise_draws: must be a number, got {self.noise_draws!r}")
-        if self.noise_draws is not None and not is_count(self.noise_draws):
-            raise InputError(f"noise_draws: a finite model needs a whole number >= 1, got {self.noise_draws}")
+        if self.noise_draws not in (None, math.inf) and not is_count(self.noise_draws):
+            raise InputError(f"noise_draws: must be a whole number >= 1 or inf, got {self.noise_draws}")
         check_whole(self.n_times, "n_times:", 2)
         check_whole(self.seed, "seed:", 0, 2**63 - 1)
 
-    def noise_draws_for(self, n_samples: int) -> int:
+    def noise_draws_for(self, n_samples: int) -> float:
         """m: what was asked for, or what is chosen for that many samples."""
         if self.noise_draws is not None:
-            return int(self.noise_draws)
+            return self.noise_draws
         return math.ceil(DRAWS_PER_FEATURE * self.n_features / n_samples)
 
 
@@ -127,13 +129,13 @@ def fit_random_features(
         progress: show a bar.
 
     Raises:
-        InputError: no data, or items that are all the same.
+        InputError: no data, items that are all the same, or an expectation asked for in too few dimensions.
     """
     mean, scale = standardization(data)
     generator = torch.Generator().manual_seed(spec.seed)
     grid = build_random_features(tuple(data.shape[1:]), process, spec, generator, mean=mean, scale=scale)
     items, noise_draws = (data.double() - mean) / scale, spec.noise_draws_for(len(data))
     for score in track(grid.levels, "fitting", enabled=progress):
-        moments = collect_moments(score, items, noise_draws=noise_draws, generator=generator)
+        moments = moments_of(score, items, noise_draws=noise_draws, generator=generator)
         score.set_readout(ridge_readout(moments, spec.ridge))
     return grid

@@ -1,6 +1,7 @@
 """What ``run.json`` says: what a run was asked for, and on which data; one goes on only with the same."""
 
 import hashlib
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -115,7 +116,8 @@ def _describe_classes(data: Dataset, network: NetworkSpec) -> dict[str, Any]:
 
 def describe_random_features(data: Dataset, process: Process, spec: RandomFeatureSpec) -> dict[str, Any]:
     """The description of a run of random features."""
-    training = {**asdict(spec), "noise_draws": spec.noise_draws_for(data.n_samples)}
+    draws = spec.noise_draws_for(data.n_samples)
+    training = {**asdict(spec), "noise_draws": "inf" if draws == math.inf else int(draws)}
     options = {name: training.pop(name) for name in ("n_features", "activation")}
     return {
         "version": __version__,

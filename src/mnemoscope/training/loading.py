@@ -127,7 +127,8 @@ def _warn_of_lag(path: Path, spec: TrainingSpec, step: int) -> None:
 def _load_random_features(path: Path, description: dict[str, Any]) -> RandomFeatureGrid:
     with reading(path / RUN):
         network, process = description["network"], make_process(**description["process"])
-        spec = RandomFeatureSpec(**network["options"], **description["training"])
+        training = {**description["training"], "noise_draws": float(description["training"]["noise_draws"])}
+        spec = RandomFeatureSpec(**network["options"], **training)
         event_shape, scale = tuple(network["event_shape"]), description["data"]["scale"]
         generator = torch.Generator().manual_seed(spec.seed)  # what it draws gives way to what was stored
         mean = torch.zeros(event_shape, dtype=torch.float64, device="cpu")

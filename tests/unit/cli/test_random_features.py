@@ -51,6 +51,21 @@ def test_train_sample_audit(run: Run, tmp_path: Path) -> None:
     assert run(*train, "--resume")[0] == 0
 
 
+def test_the_expectation_over_the_noise(run: Run, tmp_path: Path) -> None:
+    train = ("train", "digits", "--network", "random-features", "--width", "40", "--noise-draws", "inf", "--out", "run")
+    code, out, err = run(*train)
+    assert code == 0, err
+    assert "to all noise draws of each of 1797 samples" in out
+    assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["training"]["noise_draws"] == "inf"
+    assert run(*train, "--resume")[0] == 0
+    assert run("sample", "run", "--n", "4", "--out", "s.npy", "--n-steps", "4")[0] == 0
+    np.save("plane.npy", np.random.default_rng(0).normal(size=(20, 2)))
+    code, _, err = run("train", "plane.npy", *train[2:-1], "flat")
+    assert code == 2
+    assert "in 2 dimensions" in err.splitlines()[-1]
+    assert not (tmp_path / "flat").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "culprit"),
     [
@@ -60,7 +75,7 @@ def test_train_sample_audit(run: Run, tmp_path: Path) -> None:
         (["--network", "random-features", "--ema-decay", "0.9"], "--ema-decay: has no meaning"),
         (["--network", "random-features", "--optimizer", "sgd"], "--optimizer: has no meaning"),
         (["--network", "random-features", "--checkpoint-every", "5"], "--checkpoint-every: has no meaning"),
-        (["--network", "random-features", "--noise-draws", "inf"], "noise_draws: a finite model needs"),
+        (["--network", "random-features", "--noise-draws", "1.5"], "--noise-draws"),
         (["--network", "random-features", "--ridge", "0"], "--ridge"),
         (["--network", "random-features", "--activation", "swish"], "activation: unknown name 'swish'"),
         (["--network", "random-features", "--width", "0"], "--width"),

@@ -16,13 +16,7 @@ from torch import Tensor
 
 from mnemoscope.processes import OrnsteinUhlenbeck
 from mnemoscope.processes.base import standard_normal
-from mnemoscope.random_features import (
-    Moments,
-    RandomFeatureScore,
-    collect_moments,
-    expected_moments,
-    ridge_readout,
-)
+from mnemoscope.random_features import Moments, RandomFeatureScore, moments_of, ridge_readout
 from mnemoscope.studies.study import Experiment
 from mnemoscope.sweeps import Result
 from mnemoscope.sweeps.trial import Array
@@ -67,11 +61,7 @@ class RandomFeatureModel(Experiment, frozen=True):
         """First layer and noise draws for ``items``, shape ``(n_items, dim)``: the first n are trained on."""
         n_samples, n_features = (round(psi * items.shape[1]) for psi in (self.psi_n, self.psi_p))
         score = random_score(items, n_features, self.activation, OrnsteinUhlenbeck(), self.time, generator)
-        train = items[:n_samples]
-        if math.isinf(self.noise_draws):
-            moments = expected_moments(score, train)
-        else:
-            moments = collect_moments(score, train, noise_draws=self.noise_draws, generator=generator)
+        moments = moments_of(score, items[:n_samples], noise_draws=self.noise_draws, generator=generator)
         return Untrained(score, moments, items[n_samples:][:FRESH])
 
 
