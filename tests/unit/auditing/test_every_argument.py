@@ -21,6 +21,7 @@ from mnemoscope.auditing.measures import (
     WholeSetStatistic,
 )
 from mnemoscope.data import Dataset
+from mnemoscope.errors import InputError
 from tests.unit.auditing import audited
 from tests.unit.auditing.measures.searches import search_for
 
@@ -122,3 +123,8 @@ def test_of_an_audit(tmp_path: Path) -> None:
     assert report(cache=tmp_path / "cache") == usual
     repeats = [report(holdout=None, repeats=repeats)["readings"][0]["repeats"] for repeats in ("law", "made")]
     assert repeats == ["law", "made"]
+
+
+def test_the_way_of_searching_is_asked_for() -> None:
+    with pytest.raises(InputError, match="approximate: unknown name 'fast'"):
+        audit(SAMPLES, TRAIN, approximate="fast")

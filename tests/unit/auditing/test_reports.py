@@ -295,8 +295,9 @@ def test_the_gallery_begins_with_the_samples_nearest_to_train() -> None:
 def test_groups_of_copied_items_come_by_how_many_were() -> None:
     samples, train, holdout = sets()
     places = np.arange(len(train) + len(holdout))
-    groups = [("a few" if place < 3 else "b most") if place < 20 else f"c{place}" for place in places]
+    groups = ["z" if place < 20 else f"c{place}" for place in places]
     counts = audit(samples, train, holdout=holdout, groups=groups).extracted_by_group
     assert counts is not None
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
-    assert next(iter(counts)) == "b most"
+    assert next(iter(counts)) == "z"
+    assert len(counts) > 1
