@@ -5,6 +5,7 @@ mutant costs its tests and little more.
 """
 
 import contextlib
+import functools
 import gc
 import hashlib
 import importlib
@@ -33,6 +34,7 @@ LIBRARIES = (
     *("PIL.Image", "pydantic", "rich.console", "scipy.stats", "sklearn.neighbors", "sklearn.mixture", "torch"),
     *("torchdiffeq", "typer.testing", "xarray", "zarr"),
 )
+_CACHED = type(functools.cache(len))
 _INSTALL = jaxtyping.install_import_hook
 SECONDS, PATIENCE, MEMORY = 90.0, 20.0, 8 * 2**30
 """Recorded seconds of tests that one mutant meets at most, further ones for each, and bytes that it may take."""
@@ -145,8 +147,16 @@ def _reached(copy: Path, room: Path, files: list[str], cache: Path, log: Path) -
         if not name.startswith(str(room)):
             continue
         for line, contexts in found.contexts_by_lineno(path).items():
-            suite.reached[f"{name}:{line}"] = sorted({c.rpartition("|")[0] for c in contexts})
+            suite.reached[f"{name}:{line}"] = sorted({test for c in contexts for test in _served(c, suite)})
     return suite
+
+
+def _served(context: str, suite: Suite) -> list[str]:
+    """The tests that see what was computed in a context: of a fixture that a file's tests have in common, all."""
+    test, _, phase = context.rpartition("|")
+    if phase == "setup" and 'scope="' in Path(_file(test)).read_text(encoding="utf-8"):
+        return [other for other in suite.seconds if _file(other) == _file(test)]
+    return [test]
 
 
 def meet(copy: Path, suite: Suite, tests: list[str]) -> int:
@@ -230,10 +240,17 @@ def _file(test: str) -> str:
 
 
 class _Recorder:
-    """Writes how long each test took."""
+    """Writes how long each test took, alone: what an earlier one left in a cache is computed, and reached, anew."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.seconds = path, {}
+
+    def pytest_runtest_setup(self) -> None:
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in ("tests", "mnemoscope"):
+                for value in list(vars(module).values()):
+                    if isinstance(value, _CACHED):
+                        value.cache_clear()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration

@@ -88,5 +88,5 @@ def _parts(items: Float[np.ndarray, "items dim"], index: TrainingIndex) -> Float
     """What part of its unit each item is: one, if it has no near-duplicates among these."""
     # By one product, at most a thousand square: what is lost beside the mean is small even beside near-duplicates.
     centred = torch.from_numpy(items - items.mean(axis=0))
-    others = np.sort(torch.cdist(centred, centred, compute_mode="use_mm_for_euclid_dist").numpy(), axis=1)[:, 1:]
+    others = np.sort(torch.cdist(centred, centred).numpy(), axis=1)[:, 1:]
     return np.asarray(1 / (1 + np.sum(others <= index.unit_radius(others)[:, None], axis=1)))

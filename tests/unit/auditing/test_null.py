@@ -10,6 +10,7 @@ from mnemoscope.auditing.null import Null
 from mnemoscope.auditing.repeats import Repeated
 from mnemoscope.auditing.transformations import make_transformations
 from mnemoscope.data import Dataset, load_digits
+from tests.unit.auditing.measures.searches import search_for
 
 DIGITS = load_digits().array.reshape(-1, 64)
 
@@ -91,3 +92,12 @@ def test_held_out_items_are_worth_what_they_are() -> None:
     train, holdout, samples = rng.normal(size=(3, 200, 2))
     result = audit(samples, train, holdout=holdout).results[0]
     assert result.effective == 200
+
+
+def test_the_effective_number_of_four_by_hand() -> None:
+    """Three of four have one item in common. Of the flag of the fourth, z = (3, −1, −1, −1)/4: zᵀLz/zᵀz = 18/12."""
+    shared = (np.array([0, 1, 1, 1]),)
+    rows = np.random.default_rng(0).normal(size=(8, 2))
+    null = Null("four", search_for(rows[:4], rows[4:]), np.zeros(4, dtype=bool), shared)
+    assert null.effective(np.arange(4.0)) == pytest.approx(4 / 1.5)
+    assert null.effective(np.array([3.0, 0.0, 1.0, 2.0])) == 4

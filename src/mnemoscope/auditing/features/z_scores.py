@@ -67,7 +67,7 @@ def moments(array: Array) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, 
 
 def scale_note(train: Dataset) -> tuple[str, ...]:
     """What to say where few columns of vectors make nearly all distances, and so hide what the others would tell."""
-    if len(train.event_shape) != 1 or train.dim < 4:
+    if len(train.event_shape) != 1:
         return ()
     with np.errstate(over="ignore", invalid="ignore"):
         variance = np.sort(moments(train.array)[1])[::-1]
