@@ -27,7 +27,15 @@ ROOMS: dict[str, tuple[str, list[str]]] = {
         ["tests/unit/test_output*.py", "tests/robustness/test_paths.py", "tests/robustness/test_crashes.py"],
     ),
     "records": ("records.py", ["tests/unit/test_records*.py", "tests/robustness/test_records.py"]),
-    "auditing": ("auditing", ["tests/unit/auditing", "tests/contracts/test_measures.py", _STREAMS]),
+    "auditing": (
+        "auditing",
+        [
+            "tests/unit/auditing",
+            "tests/contracts/test_measures.py",
+            "tests/unit/neighbours/test_approximate.py",
+            _STREAMS,
+        ],
+    ),
     "training": ("training", ["tests/unit/training", "tests/robustness/test_records.py"]),
 }
 """For each room its place in the package and its tests."""

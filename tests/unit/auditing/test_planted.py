@@ -126,6 +126,23 @@ class TestKinds:
         np.testing.assert_allclose(turned[:, 4:-4, 4:-4], 90, rtol=EXACT)
         assert turned[:, 0, 0].max() < 90  # black came in at the corner
 
+    def test_a_turned_pixel_lies_between_its_four_neighbours(self) -> None:
+        steps = np.where(np.add.outer(np.arange(24), np.arange(24)) // 3 % 2, 80.0, 120.0)
+        turned = planted("rotation", np.stack([steps] * 4), rng(), RANGE)[:, 6:-6, 6:-6]
+        np.testing.assert_allclose([turned.min(), turned.max()], [80, 120], rtol=EXACT)
+
+    @pytest.mark.parametrize(
+        "usual",
+        [
+            *("noise:0.05", "smoothed:0.7", "brightness:0.1", "contrast:0.2", "jpeg:75", "blur:1", "shift:1"),
+            *("crop:0.1", "rotation:5"),
+        ],
+    )
+    def test_what_is_left_out_is_usual(self, usual: str) -> None:
+        items = images((12, 10, 3))
+        kind = usual.partition(":")[0]
+        np.testing.assert_array_equal(planted(kind, items, rng(), RANGE), planted(usual, items, rng(), RANGE))
+
 
 @pytest.mark.parametrize(
     ("kind", "complaint"),
