@@ -93,6 +93,13 @@ def test_dependent_honest_items_are_worth_fewer() -> None:
     assert fewer.p_values[0] == pytest.approx(1 / 61)
 
 
+@pytest.mark.parametrize("draws", [50, 400])
+def test_no_p_value_is_below_what_so_many_draws_reach(draws: int) -> None:
+    rng = np.random.default_rng(2)
+    found = calibrated("s", "n", rng.uniform(-2, -1, 300), rng.uniform(size=300), rng, draws=draws)
+    assert found.p == pytest.approx(1 / (draws + 1))
+
+
 @pytest.mark.parametrize(("n", "m"), [(100, 100), (1000, 1000), (2000, 300)])
 def test_the_detectable_share_is_detected(n: int, m: int) -> None:
     """At that share of perfect copies the number among n reaches what the test needs in 95 % of cases, not sooner."""

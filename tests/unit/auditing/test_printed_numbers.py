@@ -144,10 +144,17 @@ class TestAxes:
         assert axis.meaning.endswith("An excess above about 6.0 % would have been seen.")
         # Half the interval is 1.5 times the excess: 2.25 times as many items make it as wide as the excess.
         assert axis.settle[0].startswith("about 3 times as many samples and items, should the excess of 4.0 %")
+        less = replace(near, grade=replace(self.GRADE, reference=near.share - 0.015))  # four times: sixteen
+        settle = axes(replace(audited.honest(), closeness=less))[1].settle
+        assert settle[0].startswith("about 16 times as many samples and items, should the excess of 1.5 %")
         drawn = replace(near, grade=replace(self.GRADE, excess_interval=(0.02, 0.1), p=0.001, blur=0.25), p=0.001)
         axis = axes(replace(audited.honest(), closeness=drawn))[1]
         assert axis.state == "found"
         assert "as training items blurred by 0.25 times the distance between neighbours" in axis.meaning
+        assert drawn.grade is not None
+        closest = replace(drawn, grade=replace(drawn.grade, blur=0.0))
+        axis = axes(replace(audited.honest(), closeness=closest))[1]
+        assert "its samples are closer than the slightest blur that was tried" in axis.meaning
 
     def test_of_copies(self) -> None:
         report = audited.copying()

@@ -84,6 +84,7 @@ def test_every_report_has_a_key_of_its_own() -> None:
     from mnemoscope.auditing.private import new_key
 
     assert len({new_key() for _ in range(8)}) == 8
+    assert len(new_key()) * 8 == 256
     assert copying().key is None
 
 

@@ -129,6 +129,11 @@ def test_no_held_out_set_is_refused() -> None:
         result(draws(100, 0), draws(200, 1), None)
 
 
+def test_the_usual_numbers() -> None:
+    usual = FeatureLikelihood()
+    assert (usual.components, usual.fewest) == (500, 50)
+
+
 @pytest.mark.parametrize("wrong", [{"fewest": 1}, {"components": 10}, {"iterations": 0}])
 def test_impossible_settings_are_refused(wrong) -> None:
     with pytest.raises(InputError, match="fld: "):
