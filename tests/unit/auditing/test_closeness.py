@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from mnemoscope.auditing import references
-from mnemoscope.auditing.closeness import bootstrap, closeness, equivalent_blur, permutation_p
+from mnemoscope.auditing.closeness import bootstrap, chance_spread, closeness, equivalent_blur, permutation_p
 from mnemoscope.auditing.nearest import TrainingIndex
 from mnemoscope.auditing.references import BLURS, blurred_shares, fitted_gaussians, gaussian_samples
 from mnemoscope.auditing.repeats import Repeated
@@ -70,6 +70,7 @@ def test_the_permutation_law_has_the_moments_of_drawing_without_replacement() ->
     variance = n * m / ((n + m) * (n + m - 1)) * ((counts - counts.mean()) ** 2).sum() / counts.sum() ** 2
     assert np.mean(shares) == pytest.approx(n / (n + m), abs=0.005)
     assert np.var(shares) == pytest.approx(variance, rel=0.1)
+    assert chance_spread(votes, n_units) ** 2 == pytest.approx(variance)
     assert permutation_p(votes, n_units, rng) == pytest.approx(np.mean(np.array(shares) >= votes.share), abs=0.03)
 
 

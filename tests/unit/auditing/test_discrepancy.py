@@ -36,6 +36,13 @@ def test_is_its_population_value(generator: torch.Generator) -> None:
     assert abs(mmd_squared(x, torch.randn(1500, 2, generator=generator), bandwidth=1.0)) < 0.01
 
 
+def test_two_samples_on_each_side_are_enough() -> None:
+    """1 − e^{−1/2} and its like, by hand: within a side the distance is 1, across 3 and 4."""
+    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[4.0], [5.0]])
+    within, across = math.exp(-1 / 2), (2 * math.exp(-16 / 2) + math.exp(-9 / 2) + math.exp(-25 / 2)) / 4
+    assert mmd_squared(x, y, bandwidth=1.0) == pytest.approx(2 * within - 2 * across, rel=1e-5)
+
+
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="at least two samples"):
         mmd_squared(torch.zeros(1, 2), torch.zeros(5, 2))

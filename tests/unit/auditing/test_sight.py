@@ -20,6 +20,7 @@ def test_what_is_searched_is_seen_and_nothing_else() -> None:
     assert flipped.sight.found["flip"].fraction == 1
     assert "flip 100 %" in flipped.blind_spots[0]
     assert flipped.to_dict()["sight"]["flip"]["fraction"] == 1
+    assert {rate.total for rate in plain.sight.found.values()} == {50}
 
 
 def test_tables_have_no_pictures_to_plant() -> None:
