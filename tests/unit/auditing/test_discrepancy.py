@@ -43,6 +43,11 @@ def test_two_samples_on_each_side_are_enough() -> None:
     assert mmd_squared(x, y, bandwidth=1.0) == pytest.approx(2 * within - 2 * across, rel=1e-5)
 
 
+def test_single_precision_is_computed_in_double(generator: torch.Generator) -> None:
+    x, y = (torch.randn(n, 3, generator=generator) + 1000 for n in (20, 30))
+    assert mmd_squared(x, y) == mmd_squared(x.double(), y.double())
+
+
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="at least two samples"):
         mmd_squared(torch.zeros(1, 2), torch.zeros(5, 2))

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from mnemoscope.auditing import PCA, Cached, NetworkFeatures, load_torchscript, make_features
 from mnemoscope.auditing.features import cache
-from mnemoscope.auditing.features.base import Embedding
 from mnemoscope.auditing.features.identity import module_identity
 from mnemoscope.data import Dataset, load_digits
 from mnemoscope.errors import OutputError
@@ -74,21 +73,6 @@ def test_the_second_time_nothing_is_computed(tmp_path: Path) -> None:
     plain = make_features(Counting()).fit(TRAIN).embed(ITEMS)
     np.testing.assert_array_equal(plain.array, first.array)
     assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_progress_is_shown_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
-    usual = NetworkFeatures.fit
-
-    def fit(self: NetworkFeatures, train: Dataset, *, progress: bool = False) -> Embedding:
-        asked.append(progress)
-        return usual(self, train, progress=progress)
-
-    monkeypatch.setattr(NetworkFeatures, "fit", fit)
-    space = make_features(Counting(), cache=tmp_path)
-    space.fit(TRAIN)
-    space.fit(TRAIN, progress=True)
-    assert asked == [False, True]
 
 
 def test_neither_mode_nor_size_of_batches_nor_the_label_matters(tmp_path: Path) -> None:

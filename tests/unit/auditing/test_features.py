@@ -14,7 +14,7 @@ from sklearn import decomposition
 from torch import Tensor, nn
 
 from mnemoscope.auditing import PCA, Cosine, NetworkFeatures, Pixels, load_torchscript, make_features
-from mnemoscope.auditing.features import pca
+from mnemoscope.auditing.features import base, pca
 from mnemoscope.data import Dataset, load_digits
 from mnemoscope.errors import InputError
 
@@ -401,3 +401,28 @@ def test_unknown_names(text: str, words: str) -> None:
 def test_a_feature_space_passes_through() -> None:
     space = PCA(3)
     assert make_features(space) is space
+
+
+# bars
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize(
+    "features", ["pca:2", "z-scores", network(), "cosine"], ids=["pca", "z-scores", "network", "cosine"]
+)
+def test_a_bar_is_shown_where_it_is_asked_for(
+    features: Any, cached: bool, asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, usual = [], base.progress_bar
+
+    def progress_bar(description: str, total: int, *, enabled: bool = True) -> Any:
+        shown.append(enabled)
+        return usual(description, total, enabled=False)
+
+    monkeypatch.setattr(base, "progress_bar", progress_bar)
+    space = Cosine(make_features(network())) if features == "cosine" else make_features(features)
+    make_features(space, cache=tmp_path if cached else None).fit(DIGITS, **({"progress": True} if asked else {})).embed(
+        FRESH
+    )
+    assert set(shown) == {asked}
