@@ -8,7 +8,14 @@ from scipy.stats import binomtest
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from mnemoscope.auditing import references
-from mnemoscope.auditing.closeness import bootstrap, chance_spread, closeness, equivalent_blur, permutation_p
+from mnemoscope.auditing.closeness import (
+    bootstrap,
+    bootstrap_shares,
+    chance_spread,
+    closeness,
+    equivalent_blur,
+    permutation_p,
+)
 from mnemoscope.auditing.nearest import TrainingIndex
 from mnemoscope.auditing.references import BLURS, blurred_shares, fitted_gaussians, gaussian_samples
 from mnemoscope.auditing.repeats import Repeated
@@ -100,6 +107,14 @@ def test_bootstrap_weights_are_common_and_by_unit() -> None:
         slow.append(weighted[train].sum() / weighted.sum())
     assert first.mean() == pytest.approx(votes.share, abs=0.005)
     assert first.std() == pytest.approx(np.std(slow), rel=0.08)
+
+
+def test_a_draw_without_any_vote_stays_where_the_votes_are() -> None:
+    """Of a single unit, in 1/e of the draws."""
+    counts, observed = np.array([[[1.0], [1.0]]]), np.array([0.7])
+    draws = bootstrap_shares(counts, observed, np.random.default_rng(0))
+    assert set(draws[0]) == {0.7, 1.0}
+    assert np.mean(draws == 0.7) == pytest.approx(np.exp(-1), abs=0.05)
 
 
 def test_only_what_chance_does_not_explain_is_graded() -> None:

@@ -64,7 +64,9 @@ def test_eight_bits() -> None:
     assert found[0] == 0
 
 
-def test_an_item_is_left_out_with_its_near_duplicates() -> None:
+@pytest.mark.parametrize("block", [1, 2, 4096])
+def test_an_item_is_left_out_with_its_near_duplicates(block, monkeypatch) -> None:
+    monkeypatch.setattr(tiled, "_QUERY_BLOCK", block)
     rng = np.random.default_rng(2)
     train = rng.standard_normal((60, 4, 4))
     train[50:55] = train[7] + 1e-3 * rng.standard_normal((5, 4, 4))
