@@ -17,7 +17,7 @@ from mnemoscope.auditing import Report, audit, report_schema
 from mnemoscope.auditing.copies import calibrated, numbers_needed
 from mnemoscope.auditing.reports.axes import axes
 from mnemoscope.auditing.reports.page import audit_page, gallery
-from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, settle_lines
+from mnemoscope.auditing.reports.terminal import axis_table, pair_lines, settle_lines, statistic_lines
 from mnemoscope.data import Dataset
 from mnemoscope.pages.figures import LARGEST_PICTURE, image_uri
 from tests.unit.auditing.audited import N_COPIES, SECRET, copying, honest, sets, small
@@ -301,3 +301,13 @@ def test_groups_of_copied_items_come_by_how_many_were() -> None:
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
     assert next(iter(counts)) == "z"
     assert len(counts) > 1
+
+
+def test_ten_groups_are_shown_and_the_others_counted() -> None:
+    samples, train, holdout = sets()
+    groups = [f"g{place}" for place in range(len(train) + len(holdout))]
+    report = audit(samples, train, holdout=holdout, groups=groups)
+    assert report.extracted_by_group is not None
+    lines = [line for line in statistic_lines(report) if "group" in line]
+    assert len(lines) == 11
+    assert lines[-1] == f"and {len(report.extracted_by_group) - 10} more groups"
