@@ -32,7 +32,7 @@ def test_the_experiments() -> None:
     assert [experiment.kind() for experiment in load_study("random-features").experiments] == KINDS
 
 
-@pytest.mark.parametrize(("preset", "number"), [("quick", 437), ("paper", 841)])
+@pytest.mark.parametrize(("preset", "number"), [("quick", 437), ("paper", 843)])
 def test_presets_plan_every_experiment_and_keep_seeds_apart(preset: Any, number: int) -> None:
     zero, one = (
         [trial for alike in load_study("random-features").plan(preset, seed).values() for trial in alike]

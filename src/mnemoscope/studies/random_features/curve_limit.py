@@ -33,7 +33,7 @@ FIGURES = {1: "Figure 5", math.inf: "Figures 2 and 3"}
 """Of the source, by m."""
 SEEDS: dict[Preset, dict[int, int]] = {"quick": {50: 8, 100: 6, 200: 4}, "paper": {50: 12, 100: 8, 200: 4, 400: 2}}
 """How many of them at each dimension; of m = ∞ from d = 200 on half of them."""
-LARGEST = 2.6e12
+LARGEST = 3e12
 """The largest n p² that is trained, counting that of m = ∞ for its series of some five products."""
 LEFT_OUT = 0.03
 """What a line leaves out: the terms that fall faster than 1/d, as large as this where the gap at d = 100 is a fifth."""
@@ -147,7 +147,9 @@ def draw_limits(figure: Figure, table: Any) -> None:
     figure.set_size_inches(9.0, 4.0)
     panels = figure.subplots(1, len(curves), squeeze=False)[0]
     for axes, (m, curve) in zip(panels, curves, strict=True):
+        dims = sorted(curve.dim.unique())
         axes.set(xlabel="1/d", title=draws_text(m))
+        axes.set_xticks([0, *(1 / d for d in dims)], ["0", *(f"1/{d:g}" for d in dims)])
         axes.axhline(0, color="black", linestyle="-", linewidth=0.8)
         for k, (psi_p, group) in enumerate(curve.groupby("psi_p")):
             at = gaps_by_dim(group)
