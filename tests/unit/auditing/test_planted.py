@@ -75,6 +75,10 @@ class TestKinds:
         smoothed = planted("smoothed:0.7", items, rng(), (0.0, 40.0)) - items
         np.testing.assert_allclose(smoothed.std(axis=0), [0.7, 7], rtol=0.02)
 
+    def test_bytes_of_a_table_end_at_255(self) -> None:
+        items = np.full((4, 3), 250, np.uint8)
+        assert (planted("brightness:0.5", items, rng(), (0.0, 255.0)) == 255).all()
+
     def test_tables_are_not_clipped_and_integers_are_rounded(self) -> None:
         items = np.random.default_rng(0).integers(0, 9, (500, 4))
         copies = planted("noise:0.5", items, rng(), (0.0, 8.0))

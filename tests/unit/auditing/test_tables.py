@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mnemoscope.auditing import Report, audit, make_features, report_schema
+from mnemoscope.auditing.features.z_scores import scale_note
 from mnemoscope.auditing.reports.record import column_rows
 from mnemoscope.cli import main
 from mnemoscope.data import Dataset, load
@@ -171,6 +172,14 @@ def test_arrays_without_a_scale_are_warned_of() -> None:
     assert warned == [True, False]
     even = audit(samples / unscaled(300, 0).std(axis=0), train / unscaled(300, 0).std(axis=0), holdout=None)
     assert not any("of its 20 columns" in said for said in even.warnings)
+
+
+@pytest.mark.parametrize(("columns", "constant", "said"), [(4, 0, True), (3, 0, False), (3, 1, False), (5, 1, True)])
+def test_one_column_in_four_that_vary_is_too_few(columns: int, constant: int, said: bool) -> None:
+    table = np.random.default_rng(0).normal(size=(200, columns)) * np.r_[1e6, np.ones(columns - 1)]
+    table = np.concatenate([table, np.ones((200, constant))], axis=1)
+    notes = scale_note(Dataset(table))
+    assert [f"1 of its {columns} columns makes 99 %" in note for note in notes] == [True] * said
 
 
 def test_z_scores() -> None:
