@@ -10,8 +10,9 @@ so each k is one product of matrices over the items. Off the diagonal r is of or
 sum over k is E φ_i², whose rest after each term bounds, by Cauchy and Schwarz, all that is left out.
 """
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -59,7 +60,7 @@ def expected_moments(
     """K, V and e of the expectation over the noise.
 
     The time is that of a few noise draws for each item (ReLU at d = 100 and t = 0.01 takes 6 or 7 terms), and all n p
-    pre-activations are in memory.
+    pre-activations are in memory, and about as much again.
 
     Args:
         score: the first layer, the process and the time.
@@ -79,24 +80,28 @@ def expected_moments(
     scale = sigma / math.sqrt(dim) * length
     series: _Series = _Relu() if score.activation == "relu" else _Smooth(score.function)
     means = torch.split(alpha / math.sqrt(dim) * (data.flatten(1).to(weight) @ weight.mT), CHUNK)
+    coefficients = [series.coefficients(mean, scale) for mean in means]
 
-    diagonal = torch.zeros_like(length)
+    average, square = torch.zeros_like(length), torch.zeros_like(length)
     for mean in means:
-        square = series.square(mean, scale) - 2 * score.centre * series.coefficient(mean, scale, 0) + score.centre**2
-        diagonal += square.sum(dim=0) / len(data)
-    K, power, rest = torch.zeros_like(r), 1 - torch.eye(len(r), dtype=r.dtype, device=r.device), diagonal.clone()
-    first = torch.zeros_like(diagonal)
+        square += series.square(mean, scale).sum(dim=0) / len(data)
+    K, power = torch.zeros_like(r), 1 - torch.eye(len(r), dtype=r.dtype, device=r.device)
+    first = torch.zeros_like(length)
     for k in range(MOST_TERMS):
         # From the second on, terms are of order 1/d off the diagonal: half of the digits are enough for them.
         product = torch.zeros_like(K, dtype=K.dtype if k < 2 else torch.float32)
-        for mean in means:
-            c = series.coefficient(mean, scale, k)
+        for each in coefficients:
+            c = next(each)
             if k == 0:
-                c -= score.centre
+                average += c.sum(dim=0) / len(data)
+                c = c - score.centre
             if k == 1:
                 first += c.sum(dim=0) / len(data)
             c = c.to(product)
             product.addmm_(c.mT, c, alpha=1 / len(data))
+        if k == 0:
+            diagonal = square - 2 * score.centre * average + score.centre**2
+            rest = diagonal.clone()
         rest = (rest - product.diagonal()).clamp(min=0)
         K.addcmul_(power, product)
         power *= r
@@ -115,8 +120,8 @@ def expected_moments(
 class _Series(Protocol):
     """Of a function ϱ on normal pre-activations, elementwise."""
 
-    def coefficient(self, mean: Tensor, scale: Tensor, k: int) -> Tensor:
-        """E ϱ(mean + scale z) h_k(z)."""
+    def coefficients(self, mean: Tensor, scale: Tensor) -> Iterator[Tensor]:
+        """E ϱ(mean + scale z) h_k(z) for k = 0, 1, 2 and so on."""
 
     def square(self, mean: Tensor, scale: Tensor) -> Tensor:
         """E ϱ(mean + scale z)²."""
@@ -125,15 +130,15 @@ class _Series(Protocol):
 class _Relu:
     """In closed form: ϱ is linear on each side of its kink, and ϱ'' is a point mass there."""
 
-    def coefficient(self, mean: Tensor, scale: Tensor, k: int) -> Tensor:
+    def coefficients(self, mean: Tensor, scale: Tensor) -> Iterator[Tensor]:
         u: Tensor = mean / scale
         below: Tensor = torch.special.ndtr(u)
-        if k == 0:
-            return mean * below + scale * _density(u)
-        if k == 1:
-            return scale * below
-        sign = -1.0 if k % 2 else 1.0
-        return scale * _density(u) * _hermite(u, k - 2) * (sign / math.sqrt(k * (k - 1)))
+        bump = scale * _density(u)
+        yield mean * below + bump
+        yield scale * below
+        bump, polynomials = bump.float(), _hermite(-u.float())
+        for k in itertools.count(2):
+            yield next(polynomials).mul(bump).div_(math.sqrt(k * (k - 1)))
 
     def square(self, mean: Tensor, scale: Tensor) -> Tensor:
         u: Tensor = mean / scale
@@ -148,9 +153,9 @@ class _Smooth:
         nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
         self._function, self._nodes, self._weights = function, nodes, weights / weights.sum()
 
-    def coefficient(self, mean: Tensor, scale: Tensor, k: int) -> Tensor:
-        weights = self._weights * _hermite(torch.from_numpy(self._nodes), k).numpy()
-        return self._mean(self._function, mean, scale, weights)
+    def coefficients(self, mean: Tensor, scale: Tensor) -> Iterator[Tensor]:
+        for polynomial in _hermite(torch.from_numpy(self._nodes)):
+            yield self._mean(self._function, mean, scale, self._weights * polynomial.numpy())
 
     def square(self, mean: Tensor, scale: Tensor) -> Tensor:
         return self._mean(lambda z: self._function(z).square(), mean, scale, self._weights)
@@ -167,9 +172,9 @@ def _density(u: Tensor) -> Tensor:
     return density
 
 
-def _hermite(x: Tensor, k: int) -> Tensor:
-    """h_k(x), orthonormal for the standard normal."""
+def _hermite(x: Tensor) -> Iterator[Tensor]:
+    """h_0(x), h_1(x) and so on, orthonormal for the standard normal."""
     previous, current = torch.zeros_like(x), torch.ones_like(x)
-    for j in range(k):
-        previous, current = current, (x * current - math.sqrt(j) * previous) / math.sqrt(j + 1)
-    return current
+    for k in itertools.count():
+        yield current
+        previous, current = current, (x * current - math.sqrt(k) * previous) / math.sqrt(k + 1)
