@@ -166,6 +166,8 @@ def test_channels_come_first() -> None:
 
 def test_what_is_no_picture_keeps_its_shape() -> None:
     assert handed_over(Dataset(np.random.default_rng(0).normal(size=(9, 4)))).shape == (9, 4)
+    signed = Dataset(np.random.default_rng(0).uniform(-1, 1, (9, 4, 4)), value_range=(-1.0, 1.0))
+    np.testing.assert_allclose(handed_over(signed)[:, 0].numpy(), (signed.array + 1) / 2, rtol=1e-6)
 
 
 def test_every_set_is_scaled_by_the_training_sets_range() -> None:

@@ -94,6 +94,12 @@ def test_held_out_items_are_worth_what_they_are() -> None:
     assert result.effective == 200
 
 
+@pytest.mark.parametrize(("dim", "number"), [(64, 1000), (3 * 512 * 512, 341), (10**9, 300)])
+def test_fewer_large_pictures_are_matched(dim: int, number: int) -> None:
+    """As many as take 1 GiB in single precision, from 300 to 1,000."""
+    assert Null.n_matched(dim) == number
+
+
 def test_the_effective_number_of_four_by_hand() -> None:
     """Three of four have one item in common. Of the flag of the fourth, z = (3, −1, −1, −1)/4: zᵀLz/zᵀz = 18/12."""
     shared = (np.array([0, 1, 1, 1]),)

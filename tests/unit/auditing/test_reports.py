@@ -126,6 +126,7 @@ def test_copies_are_counted_for_each_training_item() -> None:
     counted = Counter(int(row) for row in report.nearest.indices[report.copied])
     assert dict(report.extracted) == counted
     assert report.extracted[0] == (5, counted[5])
+    assert report.extracted == sorted(report.extracted, key=lambda pair: (-pair[1], pair[0]))
     assert counted[5] >= 3
     assert sum(counted.values()) == report.copied.sum() >= N_COPIES
     assert report.to_dict()["extracted"]["distinct"] == len(counted)
