@@ -8,7 +8,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -196,20 +196,21 @@ def test_whoever_stops_a_reader_stops_the_command(monkeypatch: pytest.MonkeyPatc
 
 def test_every_numeric_option_has_two_ends_in_its_help() -> None:
     """Numbers given as text (``--noise-draws``, ``--max-memory``) name theirs in words."""
-    from typer.main import get_command
-
     from mnemoscope.cli.app import app
 
-    commands, open_ended = [get_command(app)], []
-    while commands:
-        command = commands.pop()
-        commands += getattr(command, "commands", {}).values()
-        for option in command.params:
-            numbers = {int, float} & {option.type_descriptor.annotation, *get_args(option.type_descriptor.annotation)}
-            if numbers and option.name != "value_range":
-                ends = option.min, option.max
-                open_ended += [f"{command.name} --{option.name}"] * (None in ends)
-            if option.name in ("noise_draws", "max_memory"):
+    apps = [app, *(group.typer_instance for group in app.registered_groups)]
+    functions = [command.callback for each in apps if each for command in each.registered_commands]
+    assert len(functions) > 10
+    open_ended = []
+    for function in functions:
+        assert function is not None
+        for name, hint in get_type_hints(function, include_extras=True).items():
+            if get_origin(hint) is not Annotated:
+                continue
+            kind, option = get_args(hint)
+            if {int, float} & {kind, *get_args(kind)} and name != "value_range":
+                open_ended += [f"{function.__name__} --{name}"] * (None in (option.min, option.max))
+            if name in ("noise_draws", "max_memory"):
                 assert "from 1" in option.help
     assert not open_ended
 
