@@ -15,6 +15,7 @@ from mnemoscope.studies.random_features.image_theory import ImageTheory, fourth_
 from mnemoscope.studies.random_features.size import Size
 from mnemoscope.studies.random_features.spectrum import Spectrum
 from mnemoscope.studies.random_features.training_time import TrainingTime
+from mnemoscope.studies.study import Preset
 from mnemoscope.sweeps import grid
 from tests.unit.studies.random_features_results import TINY, Change, Made, checked, failing, near_theory, shifted
 
@@ -179,6 +180,7 @@ def images(trial: ImageTheory) -> dict[str, Any]:
     return found | ({} if trial.gaussian else {"test_loss": 1.2 * found["test_theory"]})
 
 
+@pytest.mark.parametrize("preset", ["quick", "paper"])
 @pytest.mark.parametrize(
     ("change", "fail"),
     [
@@ -189,8 +191,8 @@ def images(trial: ImageTheory) -> dict[str, Any]:
         (shifted(0.0, "fourth_cumulant", gaussian=False), {"fourth-cumulants"}),
     ],
 )
-def test_only_whitened_images_are_claimed(change: Change, fail: set[str]) -> None:
-    made = [(trial, images(trial)) for trial in ImageTheory.plan("paper", range)]
+def test_only_whitened_images_are_claimed(change: Change, fail: set[str], preset: Preset) -> None:
+    made = [(trial, images(trial)) for trial in ImageTheory.plan(preset, range)]
     assert list(checked(made)) == ["whitened-control-digits", "whitened-digits", "fourth-cumulants"]
     assert failing(made, change) == fail
 
