@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mnemoscope.errors import InputError
 from mnemoscope.studies import Experiment, load_study
-from mnemoscope.studies.random_features import RandomFeatures, curve_figures, digits, spectrum, training_time
+from mnemoscope.studies.random_features import RandomFeatures, curve_figures, digits, spectrum, training_time, unet
 from mnemoscope.studies.random_features.copies import Copies
 from mnemoscope.studies.random_features.image_theory import ImageTheory
 from mnemoscope.studies.random_features.size import Size
@@ -64,6 +64,7 @@ def test_a_first_time_beyond_the_sampler_s_start_is_refused(kind: type[Experimen
 @EXPERIMENTS
 def test_a_trial_depends_on_its_spec_alone(kind: type[Experiment], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digits, "SAMPLES", 60)
+    monkeypatch.setattr(unet, "FRESH_DRAWS", 50)
     first, same, other = (
         {name: repr(value) for name, value in kind(**TINY[kind] | {"seed": seed}).run().items()} for seed in (0, 0, 1)
     )
@@ -99,7 +100,7 @@ def theory_once() -> Iterator[None]:
 
 @pytest.mark.usefixtures("theory_once")
 @EXPERIMENTS
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_figures_come_with_whatever_is_finished(kind: type[Experiment], data: st.DataObject) -> None:
     trials = few_trials(kind)
