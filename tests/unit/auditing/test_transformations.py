@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from mnemoscope.auditing.transformations import TRANSFORMATIONS, make_transformation, make_transformations
 from mnemoscope.errors import InputError
+from mnemoscope.reading import memory_limit
 from tests.tolerances import EXACT, FLOAT32
 
 SHAPES = [(12, 10), (12, 10, 3), (3, 12, 10), (12, 10, 1), (1, 12, 10)]
@@ -333,3 +334,11 @@ def test_each_brings_its_copies_nearer(name: str) -> None:
 
     variants = [transformation.embed(v) for v in (items, *transformation.variants(items))]
     assert ratio(transformation.embed(copies), variants) < 0.7 * ratio(copies, [items])
+
+
+def test_variants_that_do_not_fit_are_refused() -> None:
+    items = images((8, 8), n=1000)
+    with memory_limit(1), pytest.raises(InputError, match=r"^transformations flips: needs 0.1 MB of memory, "):
+        make_transformation("flips").variants(items)
+    with memory_limit(1):
+        assert not list(make_transformation("flips").variants(items[:0]))

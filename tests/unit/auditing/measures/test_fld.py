@@ -75,6 +75,12 @@ def test_every_iteration_makes_the_training_set_likelier() -> None:
     mixture = fld._Mixture(centres, data, scale, 1)
     mixture.log_variances = torch.full((21,), -1.2, dtype=torch.float64)
     around = torch.cat([centres, torch.zeros(1, 3, dtype=torch.float64)])
+    # Of each feature: 20 Gaussians of weight 1/20 and a background of weight one, all of the same width.
+    apart = torch.cdist(scale(data), around) ** 2
+    density = (torch.exp(-apart / (2 * math.exp(-1.2))) * torch.tensor([1 / 20] * 20 + [1.0])).sum(dim=1)
+    density /= (2 * math.pi * math.exp(-1.2)) ** 1.5
+    expected = float(density.log().sum()) / 3
+    assert mixture._improve(mixture._squared(data, around)) == pytest.approx(expected, rel=1e-5)
     likelihoods = [mixture._improve(mixture._squared(data, around)) for _ in range(12)]
     assert (np.diff(likelihoods) >= -1e-9).all()
 
