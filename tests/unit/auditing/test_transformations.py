@@ -340,5 +340,3 @@ def test_variants_that_do_not_fit_are_refused() -> None:
     items = images((8, 8), n=1000)
     with memory_limit(1), pytest.raises(InputError, match=r"^transformations flips: needs 0.1 MB of memory, "):
         make_transformation("flips").variants(items)
-    with memory_limit(1):
-        assert not list(make_transformation("flips").variants(items[:0]))
