@@ -136,7 +136,8 @@ class _Relu:
         bump = scale * _density(u)
         yield mean * below + bump
         yield scale * below
-        bump, polynomials = bump.float(), _hermite(-u.float())
+        # Beyond 12 the bump is 0 to all digits, and the polynomials would pass what single precision holds.
+        bump, polynomials = bump.float(), _hermite(-u.float().clamp(-12, 12))
         for k in itertools.count(2):
             yield next(polynomials).mul(bump).div_(math.sqrt(k * (k - 1)))
 

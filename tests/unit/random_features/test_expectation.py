@@ -96,6 +96,15 @@ def test_items_of_any_shape_and_a_centre():
     np.testing.assert_allclose(exact.loss(score.readout.detach()), 1.0)
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_hardly_any_noise_leaves_the_features_of_the_items(activation):
+    """Pre-activations are a hundred standard deviations from the kink, and two dozen terms are asked for."""
+    score, data = score_of(activation, dim=10, time=1e-3, n_features=40), data_of(dim=10, items=50)
+    moments = expected_moments(score, data, tolerance=1e-9)
+    phi = score.features(float(score.process.alpha(score.time)) * data)
+    torch.testing.assert_close(moments.features, phi.mT @ phi / len(data), atol=1e-2, rtol=0)
+
+
 @pytest.mark.parametrize("dim", [1, 2])
 def test_few_dimensions_are_refused_in_one_line(dim):
     with pytest.raises(InputError, match=rf"^data: in {dim} dimensions .* noise_draws instead$"):
