@@ -11,7 +11,7 @@ from mnemoscope._version import __version__
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """The package's version, and the git commit if it runs from a checkout: ``0.1.0+3f2a91c``, or ``…-dirty``."""
+    """The package's version, and the git commit if it runs from a checkout: ``0.2.0+3f2a91c``, or ``…-dirty``."""
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:
