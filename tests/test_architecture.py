@@ -33,7 +33,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "neighbours": {"choose", "data", "errors", "extras", "progress", "reading", "torch_state"},
     "pages": {"data", "text"},
     "mean_field": {"choose", "errors", "processes"},
-    "theory": {"choose", "errors", "mean_field", "processes"},
+    "theory": {"choose", "errors", "mean_field", "processes", "text"},
     "scores": {"choose", "data", "errors", "neighbours", "processes", "torch_state"},
     "residual": {"choose", "errors", "processes", "torch_state"},
     "random_features": {"choose", "errors", "processes", "progress", "scores"},
@@ -41,7 +41,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "sampling": {"choose", "errors", "processes", "progress", "reading", "scores"},
     "training": {
         *("_version", "choose", "data", "errors", "extras", "networks", "output", "processes", "progress"),
-        *("random_features", "reading", "records", "scores", "torch_state"),
+        *("random_features", "reading", "records", "scores", "text", "torch_state"),
     },
     "auditing": {
         *("_version", "choose", "data", "errors", "neighbours", "output", "pages", "progress", "reading", "text"),
@@ -60,8 +60,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "sweeps": {"_version", "errors", "extras", "output", "reading", "records", "text"},
     "studies": {
         *("auditing", "choose", "data", "errors", "mean_field", "monitoring", "neighbours", "networks", "output"),
-        *("pages", "processes", "random_features", "residual", "sampling", "scores", "sweeps", "theory", "torch_state"),
-        "training",
+        *("pages", "processes", "random_features", "residual", "sampling", "scores", "sweeps", "text", "theory"),
+        *("torch_state", "training"),
     },
     "demo": {
         *("_version", "auditing", "data", "monitoring", "networks", "output", "pages", "processes", "sampling"),

@@ -7,6 +7,7 @@ line, or a hundred thousand characters. Errors pass through ``one_line`` by them
 """
 
 import json
+import math
 import os
 import re
 import sys
@@ -67,6 +68,13 @@ def json_text(value: Any) -> str:
     if text.replace("\n", "").isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def json_number(value: float) -> float | str:
+    """A count or a number for JSON, which lacks infinities: ∞ is the text ``inf``, as ``float`` reads it back."""
+    if math.isinf(value):
+        return str(value)
+    return int(value) if float(value).is_integer() else value
 
 
 def without_origin(text: str) -> str:

@@ -1,6 +1,7 @@
 """Whatever text holds, what is shown of it is printable, and what is stored of it stays the same."""
 
 import json
+import math
 import os
 import string
 import traceback
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnemoscope.errors import ConvergenceError, InputError, MissingExtraError, OutputError
-from mnemoscope.text import LONGEST_NAME, json_text, listed, one_line, one_name, printable, without_origin
+from mnemoscope.text import LONGEST_NAME, json_number, json_text, listed, one_line, one_name, printable, without_origin
 
 STEERING = ("\x1b[31m", "\x1b]8;;http://x\x07", "\x9b31m", "\u202e", "\u2066", "\u200b", *"\r\n\t\0", "\udc80")
 texts = st.lists(st.one_of(st.sampled_from([*STEERING, "[red]", "[/]", ":smile:", "é", "漢"]), st.text())).map("".join)
@@ -62,6 +63,13 @@ def test_json_is_printable_and_keeps_its_value(value: object) -> None:
 
 def test_json_in_other_scripts_can_be_read() -> None:
     assert json_text(["Überholung 漢"]) == '[\n  "Überholung 漢"\n]'
+
+
+@given(st.floats(min_value=0, allow_nan=False) | st.integers(0, 10**6))
+def test_a_number_survives_json(value: float) -> None:
+    read = json.loads(json_text(json_number(value)))
+    assert float(read) == value
+    assert isinstance(read, int) == (value < math.inf and value == int(value))
 
 
 @pytest.mark.parametrize("kind", [InputError, OutputError, ConvergenceError])

@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from mnemoscope.errors import InputError
+from mnemoscope.text import json_number
 from mnemoscope.theory.activations import activation_label
 from mnemoscope.theory.data_spectrum import as_numbers, data_spectrum
 from mnemoscope.theory.grid import ModelSettings, as_number, check_names
@@ -116,7 +117,7 @@ def predict(
     inputs = {
         "psi_n": float(psi_n),
         "psi_p": psi_p,
-        "noise_draws": "inf" if math.isinf(noise_draws) else int(noise_draws),
+        "noise_draws": json_number(noise_draws),
         "time": time,
         "ridge": float(ridge),
         "activation": activation_label(activation),

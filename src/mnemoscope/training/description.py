@@ -1,7 +1,6 @@
 """What ``run.json`` says: what a run was asked for, and on which data; one goes on only with the same."""
 
 import hashlib
-import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from mnemoscope.processes import Process
 from mnemoscope.random_features import RandomFeatureSpec, standardization
 from mnemoscope.reading import reading
 from mnemoscope.records import JsonRecord, read_record
+from mnemoscope.text import json_number
 from mnemoscope.training.spec import BEFORE, TrainingSpec
 
 RUN, CHECKPOINTS, WEIGHTS, LOOKS = "run.json", "checkpoints", "weights.safetensors", "looks.jsonl"
@@ -116,8 +116,7 @@ def _describe_classes(data: Dataset, network: NetworkSpec) -> dict[str, Any]:
 
 def describe_random_features(data: Dataset, process: Process, spec: RandomFeatureSpec) -> dict[str, Any]:
     """The description of a run of random features."""
-    draws = spec.noise_draws_for(data.n_samples)
-    training = {**asdict(spec), "noise_draws": "inf" if draws == math.inf else int(draws)}
+    training = {**asdict(spec), "noise_draws": json_number(spec.noise_draws_for(data.n_samples))}
     options = {name: training.pop(name) for name in ("n_features", "activation")}
     return {
         "version": __version__,

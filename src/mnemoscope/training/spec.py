@@ -8,6 +8,7 @@ from typing import Any
 from mnemoscope.choose import check_name, check_number, check_whole
 from mnemoscope.errors import InputError
 from mnemoscope.networks import Prediction
+from mnemoscope.text import json_number
 from mnemoscope.training.loss import WEIGHTINGS
 from mnemoscope.training.regularizers import Regularizer, WeightDecay, as_regularizers
 
@@ -15,6 +16,8 @@ OPTIMIZERS = ("adam", "sgd")
 TIMES = ("log-ratio", "uniform", "log-normal")
 SCHEDULES = ("constant", "linear", "cosine")
 MIXED_PRECISION = ("no", "bf16", "fp16")
+
+_MAY_BE_INFINITE = ("noise_draws", "clip_norm")
 
 
 @dataclass(frozen=True)
@@ -111,17 +114,16 @@ class TrainingSpec:
         return min(self.ema_decay, (1 + step) / (10 + step)) if self.ema_warmup else self.ema_decay
 
     def to_json(self) -> dict[str, Any]:
-        """Fields as JSON values; what is infinite becomes the string ``inf``, regularisers their texts."""
-        draws = "inf" if self.noise_draws == math.inf else int(self.noise_draws)
-        clip = "inf" if self.clip_norm == math.inf else self.clip_norm
+        """Fields as JSON values; what is infinite becomes the text ``inf``, regularisers their texts."""
+        numbers = {name: json_number(getattr(self, name)) for name in _MAY_BE_INFINITE}
         regularizers = [str(each) for each in self.regularizers]
-        return {**asdict(self), "noise_draws": draws, "clip_norm": clip, "regularizers": regularizers}
+        return {**asdict(self), **numbers, "regularizers": regularizers}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "TrainingSpec":
         """The inverse of ``to_json``; what older runs did not record was as ``BEFORE`` has it."""
         given = {**BEFORE, **fields}
-        numbers = {name: float(given[name]) for name in ("noise_draws", "clip_norm")}
+        numbers = {name: float(given[name]) for name in _MAY_BE_INFINITE}
         return cls(**{**given, **numbers})
 
 

@@ -26,6 +26,7 @@ from mnemoscope.studies.random_features.model import (
 from mnemoscope.studies.rows import frame
 from mnemoscope.studies.study import Claim, Plot, Preset, Seeds
 from mnemoscope.sweeps import Result, grid
+from mnemoscope.text import json_number
 from mnemoscope.theory import learning_curve
 
 RATIOS = [0.1, 0.25, 0.5, 1.0, 2.0, 3.0]
@@ -162,12 +163,11 @@ def printed_values() -> Iterator[Claim]:
     """The theory gives what the source prints, to all digits."""
     for psi_p, noise_draws, *printed in PRINTED:
         curve = learning_curve(psi_n=4.0, psi_p=psi_p, noise_draws=noise_draws, time=0.1, ridge=1e-3, activation="tanh")
-        m = "inf" if math.isinf(noise_draws) else f"{noise_draws:g}"
         for loss, text in zip(("score_error", "train_loss"), printed, strict=True):
             yield Claim(
-                name=f"value-{loss.replace('_', '-')}-p{psi_p:g}-m{m}",
+                name=f"value-{loss.replace('_', '-')}-p{psi_p:g}-m{json_number(noise_draws)}",
                 statement=f"The theory's {loss.replace('_', ' ')} to all digits given (tanh, ψ_n = 4,"
-                f" ψ_p = {psi_p:g}, m = {m}, λ = 1e-3, t = .1).",
+                f" ψ_p = {psi_p:g}, {draws_text(noise_draws)}, λ = 1e-3, t = .1).",
                 source=PAPER,
                 published=float(text),
                 measured=float(curve[loss]),

@@ -28,6 +28,7 @@ from mnemoscope.studies.random_features.model import (
 from mnemoscope.studies.rows import frame
 from mnemoscope.studies.study import Claim, Plot, Preset, Seeds
 from mnemoscope.sweeps import Result, grid
+from mnemoscope.text import json_number
 
 FIGURES = {1: "Figure 5", math.inf: "Figures 2 and 3"}
 """Of the source, by m."""
@@ -96,10 +97,10 @@ def _claims_of_curve(m: float, curve: Any) -> Iterator[Claim]:
     limits = {psi_p: limit_of(group) for psi_p, group in curve.groupby("psi_p")}
     beyond = {psi_p: max(0.0, abs(limit.gap) - limit.error) for psi_p, limit in limits.items()}
     worst = max(beyond, key=lambda psi_p: beyond[psi_p])
-    dims, short = np.unique(curve.dim), "inf" if math.isinf(m) else f"{m:g}"
+    dims = np.unique(curve.dim)
     listed = "; ".join(f"ψ_p/ψ_n = {psi_p / curve.psi_n.iloc[0]:g}: {limit}" for psi_p, limit in limits.items())
     yield Claim(
-        f"curve-limit-m{short}",
+        f"curve-limit-m{json_number(m)}",
         f"Extrapolated to d = ∞ (a line in 1/d through d = {', '.join(f'{d:g}' for d in dims)}, as far as p = ψ_p d can"
         f" be trained) theory and simulated test loss agree along the curve of {draws_text(m)} ({FIGURES[m]})"
         f" within the interval and {LEFT_OUT:.0%} (largest distance from the interval:"
@@ -111,7 +112,7 @@ def _claims_of_curve(m: float, curve: Any) -> Iterator[Claim]:
     for dim in dims:
         means = curve[curve.dim == dim].groupby("psi_p")[["test_loss", "test_theory"]].mean()
         yield Claim(
-            f"curve-gap-m{short}-d{dim:g}",
+            f"curve-gap-m{json_number(m)}-d{dim:g}",
             f"The gap itself at d = {dim:g}, largest of the same points: a number, not a test of a limit.",
             NOTE,
             float(abs(gap(means)).max()),

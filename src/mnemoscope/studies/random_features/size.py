@@ -14,6 +14,7 @@ from mnemoscope.studies.random_features.model import (
     RIDGE,
     SETTING,
     GaussianModel,
+    draws_text,
     gap,
     mean_over_seeds,
     named,
@@ -133,7 +134,7 @@ def draw_gaps(figure: Figure, means: Any) -> None:
         "osD^vP", means.groupby(["activation", "psi_n", "psi_p", "noise_draws"]), strict=False
     ):
         activation, psi_n, psi_p, noise_draws = setting
-        label = f"{activation}, ψ_n = {psi_n:g}, ψ_p = {psi_p:g}, m = {noise_draws:g}"
+        label = f"{activation}, ψ_n = {psi_n:g}, ψ_p = {psi_p:g}, {draws_text(noise_draws)}"
         axes.plot(group.dim, abs(gap(group)), marker=marker, markersize=4, linewidth=0.8, label=label)
     dims = np.unique(means.dim)
     axes.plot(dims, 1 / dims, color="C3", linestyle="-", linewidth=2, alpha=0.5, label="1/d")
