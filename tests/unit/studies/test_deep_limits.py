@@ -281,8 +281,8 @@ def test_effects_of_a_design_are_told_apart_with_their_interval() -> None:
         "learning_rate": pytest.approx(-0.4),
         "steps": pytest.approx(0, abs=1e-12),
     }
-    # A spread of 0.1 in every cell: two means of twelve, 16 degrees of freedom.
-    assert found["steps"].error == pytest.approx(2.1199 * 0.1 * math.sqrt(2 / 12), rel=1e-3)
+    # A spread of 0.1 in every cell: two means of twelve, 16 degrees of freedom; three intervals at once.
+    assert found["steps"].error == pytest.approx(2.6730 * 0.1 * math.sqrt(2 / 12), rel=1e-3)
 
 
 @pytest.mark.parametrize(("shift", "holds"), [(-0.5, True), (0.0, False)])

@@ -2,7 +2,8 @@
 
 A factorial design: every combination of few or many images, the learning rate of the source or a larger one, and short
 or long training, each with several seeds. The effect of a factor is the mean step correlation at its upper level minus
-that at its lower one; its interval is Student's, with the spread of the seeds within the eight cells.
+that at its lower one; its interval is Student's, with the spread of the seeds within the eight cells. The largest of
+three effects is named, so the three intervals hold together (Bonferroni).
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,10 @@ FACTORS: dict[str, tuple[str, list[Any]]] = {
 
 
 class Effect(NamedTuple):
-    """How the step correlation changes from the lower to the upper level of a factor; half-width of its interval."""
+    """How the step correlation changes from the lower to the upper level of a factor; half-width of its interval.
+
+    The three intervals of a design cover together with 95 %.
+    """
 
     change: float
     error: float
@@ -77,7 +81,7 @@ class SmoothnessDesign(Experiment, frozen=True):
             yield Claim(
                 f"design-{activation}",
                 f"Smoothness of {activation}, tied, is lost above all by more {FACTORS[worst][0]}: the upper end of the"
-                f" interval of its effect on the step correlation is below 0 (effects, 95 %: {listed}).",
+                f" interval of its effect on the step correlation is below 0 (effects, 95 % together: {listed}).",
                 "here",
                 found[worst].change + found[worst].error,
                 (None, 0.0),
@@ -98,7 +102,8 @@ def effects(table: Any) -> dict[str, Effect]:
     cells = table.groupby([*FACTORS]).step_correlation
     freedom = len(table) - cells.ngroups
     variance = float(((cells.count() - 1) * cells.var(ddof=1)).sum()) / freedom if freedom else np.nan
-    error = float(stats.t.ppf(0.975, freedom)) * 2 * np.sqrt(variance / len(table)) if freedom else np.nan
+    quantile = float(stats.t.ppf(1 - 0.025 / len(FACTORS), freedom))
+    error = quantile * 2 * np.sqrt(variance / len(table)) if freedom else np.nan
     found = {}
     for name, (_, (low, high)) in FACTORS.items():
         by_level = table.groupby(name).step_correlation.mean()

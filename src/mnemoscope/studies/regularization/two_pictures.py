@@ -143,7 +143,7 @@ class TwoPicturesNetwork(Experiment, frozen=True):
 
     @classmethod
     def plan(cls, preset: Preset, seeds: Seeds) -> Sequence["TwoPicturesNetwork"]:
-        return grid(cls, width=16, steps=750 if preset == "quick" else 2000, seed=seeds(1))
+        return grid(cls, width=16, steps=1250 if preset == "quick" else 2000, seed=seeds(1))
 
     @classmethod
     def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
