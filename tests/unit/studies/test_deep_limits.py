@@ -289,7 +289,7 @@ def test_effects_of_a_design_are_told_apart_with_their_interval() -> None:
 def test_the_design_names_what_loses_smoothness(shift: float, holds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mnemoscope.studies.deep_limits.design.image_names", lambda: ["fashion-mnist"])
     trials = SmoothnessDesign.plan("paper", range)
-    assert len(trials) == 2 * 8 * 3
+    assert len(trials) == 2 * 8 * 6
     found = {trial.key: {"step_correlation": 0.5 + 0.1 * trial.seed + shift * (trial.steps > 480)} for trial in trials}
     results = tabulate(trials, {trial.key: check_result(trial, found[trial.key]) for trial in trials})
     said = list(SmoothnessDesign.claims(results))

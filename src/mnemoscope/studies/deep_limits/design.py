@@ -70,7 +70,7 @@ class SmoothnessDesign(Experiment, frozen=True):
         if preset == "quick" or "fashion-mnist" not in image_names():
             return []
         levels = {name: values for name, (_, values) in FACTORS.items()}
-        return grid(cls, depth=64, activation=["identity", "gelu"], **levels, seed=seeds(3))
+        return grid(cls, depth=64, activation=["identity", "gelu"], **levels, seed=seeds(6))
 
     @classmethod
     def claims(cls, results: xr.Dataset) -> Iterator[Claim]:
