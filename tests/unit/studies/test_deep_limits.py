@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
+from scipy import stats
 
 from mnemoscope.errors import InputError
 from mnemoscope.studies import STUDIES, Claim, Experiment, load_study
@@ -264,7 +265,7 @@ def test_figures_of_some_trials(paper: Any, kind: type[Experiment], kept: str) -
 def designed(shifts: dict[str, float]) -> pd.DataFrame:
     """Three networks in each of the eight cells, at 0.3, 0.4 and 0.5 plus the shifts of the upper levels."""
     rows = [
-        dict(zip(FACTORS, cell, strict=True)) | {"step_correlation": 0.3 + 0.1 * seed}
+        dict(zip(FACTORS, cell, strict=True)) | {"seed": seed, "step_correlation": 0.3 + 0.1 * seed}
         for cell in itertools.product(*(levels for _, levels in FACTORS.values()))
         for seed in range(3)
     ]
@@ -275,14 +276,41 @@ def designed(shifts: dict[str, float]) -> pd.DataFrame:
 
 
 def test_effects_of_a_design_are_told_apart_with_their_interval() -> None:
-    found = effects(designed({"learning_rate": -0.4, "n_samples": 0.1}))
+    table = designed({"learning_rate": -0.4, "n_samples": 0.1})
+    table.loc[table.steps > 480, "step_correlation"] += 0.1 * (table.seed - 1)
+    found = effects(table)
     assert {name: effect.change for name, effect in found.items()} == {
         "n_samples": pytest.approx(0.1),
         "learning_rate": pytest.approx(-0.4),
         "steps": pytest.approx(0, abs=1e-12),
     }
-    # A spread of 0.1 in every cell: two means of twelve, 16 degrees of freedom; three intervals at once.
-    assert found["steps"].error == pytest.approx(2.6730 * 0.1 * math.sqrt(2 / 12), rel=1e-3)
+    # Longer training does −0.1, 0 and 0.1 to the three seeds: two degrees of freedom, three intervals at once.
+    assert found["steps"].error == pytest.approx(7.6488 * 0.1 / math.sqrt(3), rel=1e-3)
+    # What seeds have in common in all cells is no error.
+    assert found["learning_rate"].error == pytest.approx(0, abs=1e-12)
+
+
+def test_a_design_without_a_second_level_or_seed_shows_no_effect() -> None:
+    table = designed({})
+    assert math.isnan(effects(table[table.steps == 480])["steps"].change)
+    assert math.isnan(effects(table[table.seed == 1])["steps"].error)
+
+
+@pytest.mark.statistical
+def test_the_three_intervals_cover_together() -> None:
+    rng = np.random.default_rng(20261127)
+    one_of_three = stats.t.ppf(0.975, 2) / stats.t.ppf(1 - 0.025 / 3, 2)  # the control: each interval on its own
+    missed = np.zeros(2)
+    for _ in range(400):
+        table = designed({})
+        # Seeds differ, and a factor does something else to each: the errors of no cell are independent.
+        table["step_correlation"] = rng.normal(size=3)[table.seed] + rng.normal(size=len(table))
+        for name in FACTORS:
+            table["step_correlation"] += rng.normal(size=3)[table.seed] * (table[name] == FACTORS[name][1][1])
+        ratios = [abs(effect.change) / effect.error for effect in effects(table).values()]
+        missed += max(ratios) > np.array([1.0, one_of_three])
+    together, alone = (stats.binomtest(int(n), 400, 0.05, alternative="greater").pvalue for n in missed)
+    assert alone < 1e-3 < together
 
 
 @pytest.mark.parametrize(("shift", "holds"), [(-0.5, True), (0.0, False)])
@@ -290,7 +318,11 @@ def test_the_design_names_what_loses_smoothness(shift: float, holds: bool, monke
     monkeypatch.setattr("mnemoscope.studies.deep_limits.design.image_names", lambda: ["fashion-mnist"])
     trials = SmoothnessDesign.plan("paper", range)
     assert len(trials) == 2 * 8 * 6
-    found = {trial.key: {"step_correlation": 0.5 + 0.1 * trial.seed + shift * (trial.steps > 480)} for trial in trials}
+    noise = np.random.default_rng(0).normal(scale=0.1, size=len(trials))
+    found = {
+        trial.key: {"step_correlation": 0.1 * trial.seed + shift * (trial.steps > 480) + float(extra)}
+        for trial, extra in zip(trials, noise, strict=True)
+    }
     results = tabulate(trials, {trial.key: check_result(trial, found[trial.key]) for trial in trials})
     said = list(SmoothnessDesign.claims(results))
     assert [claim.name for claim in said] == ["design-gelu", "design-identity"]

@@ -1,15 +1,16 @@
 """What makes a network lose its smoothness: the number of images, the learning rate or the length of training?
 
 A factorial design: every combination of few or many images, the learning rate of the source or a larger one, and short
-or long training, each with several seeds. The effect of a factor is the mean step correlation at its upper level minus
-that at its lower one; its interval is Student's, with the spread of the seeds within the eight cells. The largest of
-three effects is named, so the three intervals hold together (Bonferroni).
+or long training, each from the same several seeds. The effect of a factor is the mean step correlation at its upper
+level minus that at its lower one. A seed starts the networks of all eight cells alike, so that it has an effect of its
+own, and the interval is Student's over the seeds' effects: what seeds have in common in all cells is no error of a
+difference, and what a factor does to one seed and not to another is. The largest of three effects is named, so the
+three intervals hold together (Bonferroni).
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 import xarray as xr
 from matplotlib.figure import Figure
@@ -98,16 +99,13 @@ class SmoothnessDesign(Experiment, frozen=True):
 
 
 def effects(table: Any) -> dict[str, Effect]:
-    """Of every factor, from all networks of one activation in a balanced design; NaN where levels are missing."""
-    cells = table.groupby([*FACTORS]).step_correlation
-    freedom = len(table) - cells.ngroups
-    variance = float(((cells.count() - 1) * cells.var(ddof=1)).sum()) / freedom if freedom else np.nan
-    quantile = float(stats.t.ppf(1 - 0.025 / len(FACTORS), freedom))
-    error = quantile * 2 * np.sqrt(variance / len(table)) if freedom else np.nan
+    """Of every factor, from all networks of one activation in a balanced design; NaN where a level is missing."""
     found = {}
     for name, (_, (low, high)) in FACTORS.items():
-        by_level = table.groupby(name).step_correlation.mean()
-        found[name] = Effect(float(by_level.get(high, np.nan) - by_level.get(low, np.nan)), float(error))
+        means = table.groupby(["seed", name]).step_correlation.mean().unstack().reindex(columns=[low, high])
+        changes = means[high] - means[low]
+        quantile = float(stats.t.ppf(1 - 0.025 / len(FACTORS), len(changes) - 1))
+        found[name] = Effect(float(changes.mean()), quantile * float(changes.sem()))
     return found
 
 
