@@ -17,7 +17,7 @@ from mnemoscope.studies import STUDIES, Claim, Experiment, load_study
 from mnemoscope.studies.deep_limits import scores
 from mnemoscope.studies.deep_limits.counter_example import CounterExample
 from mnemoscope.studies.deep_limits.depth import Depth
-from mnemoscope.studies.deep_limits.design import FACTORS, SmoothnessDesign, effects
+from mnemoscope.studies.deep_limits.design import FACTORS, SmoothnessDesign, effects, rank_correlation
 from mnemoscope.studies.deep_limits.long_run import LEAST_STEPS, LongRun
 from mnemoscope.studies.deep_limits.ode import Ode
 from mnemoscope.studies.deep_limits.scores import Scores, copies_at_equal_loss
@@ -152,7 +152,8 @@ def exact(trial: Any) -> dict[str, Any]:
             }
             return {**numbers, "jump_share": 0.05, "step_correlation": 0.8 if smooth else -0.4, "smooth": float(smooth)}
         case SmoothnessDesign():
-            return {"step_correlation": 0.8 + 0.01 * (trial.seed % 3) - 0.5 * (trial.steps > 480)}
+            longer = trial.steps > 480
+            return {"step_correlation": 0.8 + 0.01 * (trial.seed % 3) - 0.5 * longer, "train_accuracy": 80.0 + longer}
         case _:
             return {
                 "checkpoint": ("checkpoint", CHECKPOINT),
@@ -185,7 +186,7 @@ def checked(planned: Any, change: Change) -> dict[str, Claim]:
 
 def test_exact_results_hold_every_claim(paper: Any) -> None:
     found = checked(paper, lambda _: {})
-    assert len(found) == 29
+    assert len(found) == 31
     assert [name for name, claim in found.items() if not claim.holds] == []
     assert found["maximum-slope"].measured == pytest.approx(-1)
     assert found["accumulated-slope"].measured == pytest.approx(-0.5)
@@ -218,6 +219,7 @@ def on(kind: type[Experiment], result: dict[str, Any], **where: Any) -> Change:
         (on(FashionMnist, {"smooth": 0.0}, activation="gelu", initialization="tied", seed=1), {"images-gelu-tied"}),
         (on(FashionMnist, {"smooth": 1.0}, activation="relu", initialization="tied"), {"images-relu-tied"}),
         (on(Cifar10, {"smooth": 0.0}, activation="gelu", initialization="tied", seed=1), {"cifar-10-gelu-tied"}),
+        (on(SmoothnessDesign, {"train_accuracy": 90.0}, activation="gelu", steps=480), {"design-fit-gelu"}),
         (on(Scores, {"copies": ("checkpoint", 0 * CHECKPOINT)}, depth=16), {"scores-depth"}),
         (on(Scores, {"excess_low": ("checkpoint", -0.1 + 0 * CHECKPOINT)}), {"scores-memorize"}),
     ],
@@ -279,7 +281,7 @@ def test_effects_of_a_design_are_told_apart_with_their_interval() -> None:
     table = designed({"learning_rate": -0.4, "n_samples": 0.1})
     table.loc[table.steps > 480, "step_correlation"] += 0.1 * (table.seed - 1)
     found = effects(table)
-    assert {name: effect.change for name, effect in found.items()} == {
+    assert {name: effect.mean for name, effect in found.items()} == {
         "n_samples": pytest.approx(0.1),
         "learning_rate": pytest.approx(-0.4),
         "steps": pytest.approx(0, abs=1e-12),
@@ -292,7 +294,7 @@ def test_effects_of_a_design_are_told_apart_with_their_interval() -> None:
 
 def test_a_design_without_a_second_level_or_seed_shows_no_effect() -> None:
     table = designed({})
-    assert math.isnan(effects(table[table.steps == 480])["steps"].change)
+    assert math.isnan(effects(table[table.steps == 480])["steps"].mean)
     assert math.isnan(effects(table[table.seed == 1])["steps"].error)
 
 
@@ -307,10 +309,17 @@ def test_the_three_intervals_cover_together() -> None:
         table["step_correlation"] = rng.normal(size=3)[table.seed] + rng.normal(size=len(table))
         for name in FACTORS:
             table["step_correlation"] += rng.normal(size=3)[table.seed] * (table[name] == FACTORS[name][1][1])
-        ratios = [abs(effect.change) / effect.error for effect in effects(table).values()]
+        ratios = [abs(effect.mean) / effect.error for effect in effects(table).values()]
         missed += max(ratios) > np.array([1.0, one_of_three])
     together, alone = (stats.binomtest(int(n), 400, 0.05, alternative="greater").pvalue for n in missed)
     assert alone < 1e-3 < together
+
+
+def test_a_rank_correlation_is_that_within_each_seed() -> None:
+    table = designed({"steps": -0.4, "n_samples": -0.1})
+    # Between seeds it is the other way round: the smoother one fits better.
+    table["train_accuracy"] = 1000 * table.seed - table.step_correlation**3
+    assert rank_correlation(table, "train_accuracy") == (pytest.approx(-1), pytest.approx(0, abs=1e-12))
 
 
 @pytest.mark.parametrize(("shift", "holds"), [(-0.5, True), (0.0, False)])
@@ -320,13 +329,18 @@ def test_the_design_names_what_loses_smoothness(shift: float, holds: bool, monke
     assert len(trials) == 2 * 8 * 6
     noise = np.random.default_rng(0).normal(scale=0.1, size=len(trials))
     found = {
-        trial.key: {"step_correlation": 0.1 * trial.seed + shift * (trial.steps > 480) + float(extra)}
+        trial.key: {
+            "step_correlation": 0.1 * trial.seed + shift * (trial.steps > 480) + float(extra),
+            "train_accuracy": 80.0 + 10 * (trial.steps > 480) + trial.learning_rate,
+        }
         for trial, extra in zip(trials, noise, strict=True)
     }
     results = tabulate(trials, {trial.key: check_result(trial, found[trial.key]) for trial in trials})
     said = list(SmoothnessDesign.claims(results))
-    assert [claim.name for claim in said] == ["design-gelu", "design-identity"]
-    assert [claim.holds for claim in said] == [holds, holds]
+    assert [claim.name for claim in said] == [
+        *("design-gelu", "design-fit-gelu", "design-identity", "design-fit-identity")
+    ]
+    assert [claim.holds for claim in said] == 4 * [holds]
     if holds:
         assert "above all by more steps" in said[0].statement
     for plot in SmoothnessDesign.plots(results):
