@@ -40,8 +40,8 @@ def has_test(file: str, name: str) -> bool:
 
 
 def claims(study: str) -> set[str]:
-    summary = ROOT / "docs" / "results" / study / "summary.json"
-    return {claim["name"] for claim in json.loads(summary.read_text(encoding="utf-8"))["claims"]}
+    summaries = (ROOT / "docs" / "results" / study).glob("summary*.json")
+    return {claim["name"] for file in summaries for claim in json.loads(file.read_text(encoding="utf-8"))["claims"]}
 
 
 def test_every_row_has_four_cells_that_say_something() -> None:
@@ -49,7 +49,7 @@ def test_every_row_has_four_cells_that_say_something() -> None:
     for _, row in ROWS:
         assert len(row) == 4, row
         assert all(cell == DASH or "`" in cell for cell in row[1:3]), row
-        assert row[3] == DASH or re.search(r"`[^`]+`|\*[^*]+\*", row[3]), row  # measured, or waiting for trials
+        assert row[3] == DASH or "`" in row[3], row
         assert any(cell != DASH for cell in row[1:]), row
 
 

@@ -17,7 +17,7 @@ from mnemoscope.studies import STUDIES, Claim, Experiment, load_study
 from mnemoscope.studies.deep_limits import scores
 from mnemoscope.studies.deep_limits.counter_example import CounterExample
 from mnemoscope.studies.deep_limits.depth import Depth
-from mnemoscope.studies.deep_limits.design import FACTORS, SmoothnessDesign, effects, rank_correlation
+from mnemoscope.studies.deep_limits.design import FACTORS, SmoothnessDesign, effects, rank_correlation, variance_shares
 from mnemoscope.studies.deep_limits.long_run import LEAST_STEPS, LongRun
 from mnemoscope.studies.deep_limits.ode import Ode
 from mnemoscope.studies.deep_limits.scores import Scores, copies_at_equal_loss
@@ -313,6 +313,12 @@ def test_the_three_intervals_cover_together() -> None:
         missed += max(ratios) > np.array([1.0, one_of_three])
     together, alone = (stats.binomtest(int(n), 400, 0.05, alternative="greater").pvalue for n in missed)
     assert alone < 1e-3 < together
+
+
+def test_the_variance_is_shared_by_cells_and_seeds() -> None:
+    assert variance_shares(designed({})) == (pytest.approx(0, abs=1e-12), pytest.approx(1))
+    # A shift of 0.2 in half of the cells has the variance 0.01; the seeds, at 0.3, 0.4 and 0.5, have 0.02/3.
+    assert variance_shares(designed({"steps": 0.2})) == (pytest.approx(0.6), pytest.approx(0.4))
 
 
 def test_a_rank_correlation_is_that_within_each_seed() -> None:

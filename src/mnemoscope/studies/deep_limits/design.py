@@ -90,12 +90,12 @@ class SmoothnessDesign(Experiment, frozen=True):
             found = effects(table)
             worst = min(found, key=lambda name: found[name].mean)
             listed = ", ".join(f"{label} {found[name]}" for name, (label, _) in FACTORS.items())
-            spread = table.groupby("seed").step_correlation.mean().std()
+            cells, seeds = variance_shares(table)
             yield Claim(
                 f"design-{activation}",
                 f"Smoothness of {activation}, tied, is lost above all by more {FACTORS[worst][0]}: the upper end"
                 f" of the interval of its effect on the step correlation is below 0 (effects, 95 % together: {listed};"
-                f" means of the seeds have a standard deviation of {spread:.2f}).",
+                f" of the variance the cells carry {cells:.0%}, the seeds {seeds:.0%}).",
                 "here",
                 found[worst].high,
                 (None, 0.0),
@@ -131,6 +131,13 @@ def effects(table: Any) -> dict[str, Estimate]:
         means = table.groupby(["seed", name]).step_correlation.mean().unstack().reindex(columns=[low, high])
         found[name] = Estimate.over_seeds(means[high] - means[low], intervals=len(FACTORS))
     return found
+
+
+def variance_shares(table: Any) -> tuple[float, float]:
+    """Of the step correlation's variance: what the means of the cells carry, and what the means of the seeds do."""
+    total = table.step_correlation.var()
+    by_cell, by_seed = (table.groupby(names).step_correlation.transform("mean") for names in ([*FACTORS], "seed"))
+    return float(by_cell.var() / total), float(by_seed.var() / total)
 
 
 def rank_correlation(table: Any, name: str) -> Estimate:
