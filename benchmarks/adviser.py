@@ -4,8 +4,8 @@
 
 Ten probes each of an 8-dimensional mixture of two Gaussians, of digits at 8×8, of the 30 measurements of scikit-learn's
 breast tumours, each of unit variance, and of Fashion-MNIST at 14×14: networks of a few hidden units, two trainings each
-on 8, 12 and 16 items, and then one on 32 items, from another seed, until it memorizes. A probe takes 10 to 30 seconds
-of one quiet core, of Fashion-MNIST 90.
+on 8, 12 and 16 items, and then one on 32 items, from another seed, until it memorizes. A probe takes 2 to 10 seconds
+of one quiet core, of Fashion-MNIST 20 or more.
 
 A probe without a law gives no interval and is counted as such. A training that did not come to its onset in 6,000 steps
 contradicts only intervals that end before.
