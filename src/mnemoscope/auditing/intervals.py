@@ -1,4 +1,4 @@
-"""Intervals for rates and their differences, valid at any count, zero included.
+"""Intervals for rates and their differences, valid at any count, zero included; and Student's, of a mean.
 
 Clopper–Pearson inverts the exact binomial test: its coverage is at least 95 % for every true rate. The interval for a
 difference of two independent rates combines theirs by Zou & Donner's (2008) square-and-add rule,
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
 LEVEL = 0.95
 """Confidence level of every interval in the library."""
@@ -52,6 +52,20 @@ def clopper_pearson(count: int, total: int) -> tuple[float, float]:
     low = 0.0 if count == 0 else float(betaincinv(count, total - count + 1, tail))
     high = 1.0 if count == total else float(betaincinv(count + 1, total - count, 1 - tail))
     return low, high
+
+
+def student_error(values: Float[np.ndarray, " n"], at_once: int = 1) -> float:
+    """Half-width of Student's interval for the mean of independent values, NaN of fewer than two.
+
+    Args:
+        values: what the mean is of.
+        at_once: so many such intervals cover together with 95 % (Bonferroni).
+    """
+    n = len(values)
+    if n <= 1:
+        return math.nan
+    quantile = float(stdtrit(n - 1, 1 - (1 - LEVEL) / (2 * at_once)))
+    return quantile * float(values.std(ddof=1)) / math.sqrt(n)
 
 
 def difference_interval(first: Rate, second: Rate) -> tuple[float, float]:

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mnemoscope.auditing import Rate, clopper_pearson, difference_interval
-from mnemoscope.auditing.intervals import samples_needed
+from mnemoscope.auditing.intervals import samples_needed, student_error
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -14,6 +16,18 @@ counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 def test_clopper_pearson_inverts_the_binomial_test(count_total: tuple[int, int]) -> None:
     expected = stats.binomtest(*count_total).proportion_ci(confidence_level=0.95, method="exact")
     assert clopper_pearson(*count_total) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize("n", [2, 6, 300])
+def test_student_s_interval_inverts_the_t_test(n: int, at_once: int) -> None:
+    values = np.random.default_rng(n).normal(2, 3, size=n)
+    low, high = stats.ttest_1samp(values, 0).confidence_interval(1 - 0.05 / at_once)
+    assert student_error(values, at_once) == pytest.approx((high - low) / 2)
+
+
+def test_one_value_has_no_interval() -> None:
+    assert math.isnan(student_error(np.ones(1)))
 
 
 def test_rule_of_three_at_zero_counts() -> None:

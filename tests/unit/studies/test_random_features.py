@@ -100,7 +100,7 @@ def theory_once() -> Iterator[None]:
 
 @pytest.mark.usefixtures("theory_once")
 @EXPERIMENTS
-@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_figures_come_with_whatever_is_finished(kind: type[Experiment], data: st.DataObject) -> None:
     trials = few_trials(kind)

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.stats import t as student
 from torch import Tensor
 
-from mnemoscope.auditing.intervals import LEVEL
+from mnemoscope.auditing.intervals import student_error
 from mnemoscope.choose import check_whole
 from mnemoscope.data import Halves, row_chunks
 from mnemoscope.data.arrays import as_tensor
@@ -53,7 +52,7 @@ class Estimate:
     def of(cls, values: Float[np.ndarray, " n"]) -> "Estimate":
         """From the values of items that are independent of each other."""
         mean, n = float(values.mean()), len(values)
-        half = float(student.isf((1 - LEVEL) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n)) if n > 1 else math.inf
+        half = student_error(values) if n > 1 else math.inf
         return cls(mean, (mean - half, mean + half))
 
 

@@ -18,8 +18,8 @@ import torch
 import xarray as xr
 from matplotlib.figure import Figure
 from pydantic import Field
-from scipy import stats
 
+from mnemoscope.auditing.intervals import student_error
 from mnemoscope.studies.deep_limits.classifier import LEARNING_RATE, train_classifier
 from mnemoscope.studies.images import image_names
 from mnemoscope.studies.rows import frame
@@ -41,10 +41,9 @@ class Estimate(NamedTuple):
     error: float
 
     @classmethod
-    def over_seeds(cls, numbers: Any, intervals: int = 1) -> "Estimate":
+    def over_seeds(cls, numbers: Any, at_once: int = 1) -> "Estimate":
         """From one number for each seed; so many intervals cover together with 95 %."""
-        quantile = float(stats.t.ppf(1 - 0.025 / intervals, len(numbers) - 1))
-        return cls(float(numbers.mean()), quantile * float(numbers.sem()))
+        return cls(float(numbers.mean()), student_error(numbers.to_numpy(), at_once))
 
     @property
     def high(self) -> float:
@@ -129,7 +128,7 @@ def effects(table: Any) -> dict[str, Estimate]:
     found = {}
     for name, (_, (low, high)) in FACTORS.items():
         means = table.groupby(["seed", name]).step_correlation.mean().unstack().reindex(columns=[low, high])
-        found[name] = Estimate.over_seeds(means[high] - means[low], intervals=len(FACTORS))
+        found[name] = Estimate.over_seeds(means[high] - means[low], at_once=len(FACTORS))
     return found
 
 

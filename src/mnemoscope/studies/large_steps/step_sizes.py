@@ -13,9 +13,9 @@ import torch
 import xarray as xr
 from matplotlib.figure import Figure
 from pydantic import Field
-from scipy import stats
 from torch import Tensor
 
+from mnemoscope.auditing.intervals import student_error
 from mnemoscope.studies.large_steps.distances import (
     LINES,
     at_bandwidth,
@@ -134,8 +134,7 @@ def margin(results: xr.Dataset) -> float:
     found = rows(results).sel(bandwidth=CODE)
     found = found.isel(trial=np.flatnonzero(found.learning_rate == found.learning_rate.min()))
     differences = (found.mmd_optimal - found.mmd_gaussian).values.ravel()
-    error = differences.std(ddof=1) / np.sqrt(len(differences))
-    return float(differences.mean() + stats.t.ppf(0.975, len(differences) - 1) * error)
+    return float(differences.mean()) + student_error(differences)
 
 
 def _draw(found: dict[float, Any], figure: Figure) -> None:
